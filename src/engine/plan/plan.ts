@@ -1,0 +1,69 @@
+/** The plan: the graph with each node's key and its fate. Its JSON form is a contract (`tplgraph.plan/1`). */
+import type { Artifact, Json } from "../artifact.ts";
+import type { Graph } from "../graph/graph.ts";
+
+export type Fate =
+  /** The store has it. */
+  | "hit"
+  /** It would be built. */
+  | "miss"
+  /** A miss above decides; early cutoff may still save it. */
+  | "pending"
+  /** A resource that no miss consumes, or a node off the targets' path. */
+  | "unneeded";
+
+export type ReasonCode =
+  | "never-built"
+  | "input-changed"
+  | "params-changed"
+  | "step-changed"
+  | "tool-changed"
+  | "evicted"
+  | "corrupt"
+  | "store-unreachable"
+  | "forced"
+  | "upstream";
+
+export interface Change {
+  /** Path in the key's preimage: `with.sizeMiB`, `inputs.image`, `tools.mke2fs`, `implementation`. */
+  path: string;
+  from: Json | undefined;
+  to: Json | undefined;
+}
+
+export interface Reason {
+  code: ReasonCode;
+  changed: Change[];
+}
+
+export interface PlanNode {
+  id: string;
+  uses: string;
+  kind: "artifact" | "resource";
+  needs: string[];
+  fate: Fate;
+  /** Hex; null while an input is pending. */
+  key: string | null;
+  /** Absent for hits. */
+  reason?: Reason;
+  /** Known for hits. */
+  outputs?: Record<string, Artifact>;
+  /** How long it took the last time it was built, in seconds. */
+  lastSeconds?: number;
+}
+
+export interface PlanSummary {
+  hit: number;
+  miss: number;
+  pending: number;
+  unneeded: number;
+  /** Sum of `lastSeconds` over misses and pending nodes along the longest path. */
+  estimateSeconds: number;
+}
+
+export interface Plan {
+  graph: Graph;
+  /** In the graph's order. */
+  nodes: PlanNode[];
+  summary: PlanSummary;
+}

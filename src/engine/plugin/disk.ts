@@ -1,0 +1,45 @@
+/**
+ * A disk: an image opened for a step, as a copy-on-write view served over NBD by the disk host. What the step
+ * writes stays in a private overlay until `seal` makes a new image of it. These are the types; `image/` has the rest.
+ */
+import type { ImageArtifact } from "../artifact.ts";
+
+export interface OpenDiskOptions {
+  /** What it shows at first; absent: zeros. */
+  image?: ImageArtifact;
+  /** The size of the view; default that of the image. More than the image: zeros behind it. A multiple of 512. */
+  sizeBytes?: number;
+  readOnly?: boolean;
+}
+
+export interface Disk {
+  readonly sizeBytes: number;
+  /** For a VM or an NBD client: `nbd+unix:///EXPORT?socket=PATH`. */
+  readonly uri: string;
+  /** The two parts of `uri`. */
+  readonly socketPath: string;
+  readonly exportName: string;
+  /** A path that tools can open like an image file (nbdfuse) for as long as the disk is open. The same at every call. */
+  file(): Promise<string>;
+  /** A block device over the disk (kernel NBD, or loop over `file()`). Needs root. The same at every call. */
+  device(): Promise<string>;
+  /** Mounts the file system and returns the mount point. Needs root; the file system must be a checked one. */
+  mount(options?: MountOptions): Promise<string>;
+  /** Unmounts, with whatever was written flushed: a write-back error surfaces here. Throws when it is busy. */
+  unmount(): Promise<void>;
+  /**
+   * Detaches everything, flushes, and stores what the disk holds as an image, hashing dirty chunks alone.
+   * `sizeBytes`: cut to this size (a shrunken file system). The disk is closed by it.
+   */
+  seal(options?: { sizeBytes?: number }): Promise<ImageArtifact>;
+  /** What was read from the store and written to the overlay so far, in bytes. */
+  stats(): Promise<{ readBytes: number; writtenBytes: number; dirtyBytes: number }>;
+}
+
+export interface MountOptions {
+  /** File system type. Default `ext4`. */
+  type?: string;
+  readOnly?: boolean;
+  /** Beside `ro`/`rw`, `nodev,nosuid` being off: a copy needs both to be faithful. Default `["discard"]` where writable. */
+  options?: readonly string[];
+}

@@ -1,0 +1,38 @@
+/** Everything a run tells while it runs: one discriminated union, and the only thing progress views read. A contract. */
+import type { Artifact } from "../artifact.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Acquisition } from "./journal.ts";
+import type { RunCounts } from "./record.ts";
+
+export type NodeStatus = "hit" | "built" | "failed" | "cancelled" | "skipped";
+
+/** `at` is ISO 8601, UTC. `node` is a node's id. */
+export type RunEvent = { at: string } & (
+  | { type: "run-started"; run: string; plan: Plan }
+  | { type: "node-started"; node: string; uses: string }
+  | { type: "node-progress"; node: string; done: number; total: number; unit: "bytes" | "files" | "steps" }
+  | { type: "node-log"; node: string; stream: "stdout" | "stderr" | "step"; line: string }
+  | {
+      type: "node-finished";
+      node: string;
+      status: NodeStatus;
+      seconds: number;
+      outputs?: Record<string, Artifact>;
+      error?: ErrorData;
+    }
+  | { type: "resource-acquired"; node: string; acquisition?: Acquisition }
+  | { type: "resource-released"; node: string; acquisition?: Acquisition }
+  | { type: "cleanup-failed"; node: string; hook: string; error: ErrorData }
+  | { type: "run-finished"; run: string; ok: boolean; counts: RunCounts; seconds: number }
+);
+
+/** An error as plain data: what an event or a run record keeps of it. */
+export interface ErrorData {
+  code: string;
+  message: string;
+  hint?: string;
+  command?: readonly string[];
+  exitCode?: number | null;
+  lastLines?: readonly string[];
+  stack?: string;
+}

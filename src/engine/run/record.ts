@@ -1,0 +1,53 @@
+/** What is kept of a build: the cache's record of one key, and the run record of one run. */
+import type { Artifact, Json } from "../artifact.ts";
+import type { ErrorData, NodeStatus } from "./event.ts";
+
+/** What the cache keeps under a key. */
+export interface CacheRecord {
+  schema: "tplgraph.record/1";
+  /** Hex sha256 of the canonical JSON of `preimage`. */
+  key: string;
+  preimage: Json;
+  outputs: Record<string, Artifact>;
+  /** How long the step ran. */
+  seconds: number;
+  /** The run that produced it, and where and when it did. Its log: `runs/RUN/NODE.log`. */
+  run: string;
+  node: string;
+  host: string;
+  at: string;
+}
+
+export interface RunCounts {
+  hit: number;
+  built: number;
+  failed: number;
+  cancelled: number;
+  skipped: number;
+}
+
+/** One run, as `runs ls|show` and `run --result` tell it. */
+export interface RunRecord {
+  schema: "tplgraph.result/1";
+  run: string;
+  ok: boolean;
+  template: { name: string; file: string; params: Record<string, Json> };
+  startedAt: string;
+  seconds: number;
+  counts: RunCounts;
+  nodes: Record<string, NodeResult>;
+  outputs: Record<string, Artifact>;
+  /** Names the outputs were given. */
+  refs: string[];
+  cleanup: { released: number; failed: { node: string; hook: string; error: ErrorData }[] };
+}
+
+export interface NodeResult {
+  status: NodeStatus;
+  key: string | null;
+  seconds: number;
+  outputs?: Record<string, Artifact>;
+  error?: ErrorData;
+  /** For a hit: the run whose log shows how it was built. */
+  producedBy?: string;
+}

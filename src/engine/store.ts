@@ -1,0 +1,56 @@
+/**
+ * What the engine asks of a store. `store/` implements it over a folder; the tests, in memory. Everything is
+ * written atomically and verified when read; two processes may use one store at once.
+ */
+import type { Artifact, Digest, Json } from "./artifact.ts";
+import type { CacheRecord, RunRecord } from "./run/record.ts";
+
+export interface EngineStore {
+  /** Nothing can be written: a fully cached run still works, and keeps no run record. */
+  readonly readOnly: boolean;
+  records: {
+    get(key: string): Promise<CacheRecord | undefined>;
+    put(record: CacheRecord): Promise<void>;
+    /** Disowns a record whose outputs turned out damaged. */
+    remove(key: string): Promise<void>;
+    /** The key that `node` of `template` had when it was last built, for explanations. */
+    lastKey(template: string, node: string): Promise<string | undefined>;
+    setLastKey(template: string, node: string, key: string): Promise<void>;
+  };
+  /** Facts that cost something to find out: file digests, tool versions, what a mutable name resolved to. */
+  facts: {
+    get(name: string): Promise<Fact | undefined>;
+    set(name: string, value: Json): Promise<void>;
+  };
+  refs: {
+    get(name: string): Promise<Ref | undefined>;
+    set(name: string, ref: Omit<Ref, "name" | "at">): Promise<void>;
+  };
+  runs: {
+    /** Appends lines to a node's log. Buffered; `finish` flushes. */
+    log(run: string, node: string, line: string): void;
+    /** Where a node's log is, for messages. */
+    logPath(run: string, node: string): string;
+    finish(record: RunRecord): Promise<void>;
+  };
+  /** Whether an artifact is there: its manifest and, without reading them, what that names. */
+  has(artifact: Artifact): Promise<"present" | "missing" | "corrupt">;
+  putBlob(data: Uint8Array): Promise<Digest>;
+  /** Verified; ArtifactDamaged where it is missing or corrupt. */
+  readBlob(digest: Digest): Promise<Buffer>;
+}
+
+export interface Fact {
+  value: Json;
+  /** Milliseconds since the epoch. */
+  at: number;
+}
+
+/** A mutable name (`python:latest`) for the outputs of a build. */
+export interface Ref {
+  /** `NAME:TAG`. */
+  name: string;
+  outputs: Record<string, Artifact>;
+  run?: string;
+  at: string;
+}

@@ -1,0 +1,18 @@
+/**
+ * A block device in this process: what the NBD server serves. Offsets and lengths are in bytes, any alignment,
+ * always within `sizeBytes` (the server checks). Calls may overlap in time; a write is seen by every read that
+ * starts after it resolved. An error rejects that call alone, with a Node error code (`EIO`, `ENOSPC`).
+ */
+export interface BlockDevice {
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  read(offset: number, length: number): Promise<Buffer>;
+  /** `data` belongs to the caller again when the promise settles. */
+  write(offset: number, data: Buffer): Promise<void>;
+  /** The range reads as zeros afterwards. Whether storage is kept for it is the device's choice. */
+  writeZeroes(offset: number, length: number): Promise<void>;
+  /** The range's content no longer matters; this project's devices make it read as zeros. */
+  trim(offset: number, length: number): Promise<void>;
+  /** Everything written before is on stable storage of this machine; a write-back error surfaces here. */
+  flush(): Promise<void>;
+}
