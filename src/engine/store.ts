@@ -26,7 +26,14 @@ export interface EngineStore {
     get(name: string): Promise<Ref | undefined>;
     set(name: string, ref: Omit<Ref, "name" | "at">): Promise<void>;
   };
+  /**
+   * What a name in a template stands for now: `NAME[:TAG][#OUTPUT]`, a digest, or `RUN:OUTPUT`. Throws TplError
+   * `unknown-ref` or `ambiguous-ref`.
+   */
+  resolveRef(text: string, want: { type: Artifact["type"]; output?: string }): Promise<Artifact>;
   runs: {
+    /** A new run begins: its folder is made, with what `runs ls` needs to tell of an unfinished one. */
+    start(run: string, about: { template: string; at: string }): Promise<void>;
     /** Appends lines to a node's log. Buffered; `finish` flushes. */
     log(run: string, node: string, line: string): void;
     /** Where a node's log is, for messages. */

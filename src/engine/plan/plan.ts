@@ -1,6 +1,7 @@
 /** The plan: the graph with each node's key and its fate. Its JSON form is a contract (`tplgraph.plan/1`). */
 import type { Artifact, Json } from "../artifact.ts";
 import type { Graph } from "../graph/graph.ts";
+import type { Diagnostic } from "../template/diagnostic.ts";
 
 export type Fate =
   /** The store has it. */
@@ -66,4 +67,6 @@ export interface Plan {
   /** In the graph's order. */
   nodes: PlanNode[];
   summary: PlanSummary;
+  /** Faults that would make the build fail for certain. With any, nothing may be run. */
+  diagnostics: Diagnostic[];
 }

@@ -26,6 +26,9 @@ export type RunEvent = { at: string } & (
   | { type: "run-finished"; run: string; ok: boolean; counts: RunCounts; seconds: number }
 );
 
+/** An event before it is given its time. */
+export type Unstamped<E> = E extends unknown ? Omit<E, "at"> : never;
+
 /** An error as plain data: what an event or a run record keeps of it. */
 export interface ErrorData {
   code: string;

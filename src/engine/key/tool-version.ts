@@ -1,0 +1,72 @@
+/**
+ * Versions of tools, as they stand in keys: the first line of what `TOOL --version` prints. Remembered by the
+ * executable's identity on disk, so that a cached run starts no process to learn what it knew.
+ */
+import { accessSync, constants, realpathSync, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { TplError } from "../errors.ts";
+import type { EngineStore } from "../store.ts";
+
+/** Where tools are looked for: PATH, and behind it the sbin folders that a user's PATH often lacks. */
+export function toolPath(): string {
+  const own = (process.env.PATH ?? "").split(delimiter);
+  const system = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+  return [...own, ...system.filter((folder) => !own.includes(folder))].join(delimiter);
+}
+
+/** The absolute path of an executable, undefined where there is none. */
+export function findTool(name: string): string | undefined {
+  return toolPath()
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find(isExecutable);
+}
+
+/** The version line of `name`; undefined when it is not installed. */
+export async function toolVersion(
+  name: string,
+  versionArguments: readonly string[],
+  facts: EngineStore["facts"],
+): Promise<string | undefined> {
+  const path = findTool(name);
+  if (!path) return undefined;
+  const fact = `tool:${fileIdentity(path)}:${versionArguments.join(" ")}`;
+  const remembered = await facts.get(fact);
+  if (typeof remembered?.value === "string") return remembered.value;
+  const version = await askVersion(path, versionArguments);
+  await facts.set(fact, version);
+  return version;
+}
+
+/** Says that a file is still the same one: device, inode, size, and both times in nanoseconds. */
+export function fileIdentity(path: string): string {
+  const real = realpathSync(path);
+  const stat = statSync(real, { bigint: true });
+  return [real, stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(":");
+}
+
+async function askVersion(path: string, versionArguments: readonly string[]): Promise<string> {
+  const { execa } = await import("execa");
+  const result = await execa(path, versionArguments, {
+    reject: false,
+    all: true,
+    timeout: 20_000,
+    env: { LC_ALL: "C.UTF-8" },
+  });
+  const line = result.all?.split("\n").find((text) => text.trim() !== "");
+  if (line) return line.trim();
+  throw new TplError({
+    code: "tool-broken",
+    message: `${[path, ...versionArguments].join(" ")} printed no version (exit status ${result.exitCode ?? result.signal})`,
+    hint: "install the tool again",
+  });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false; // not there, or not ours to run: the next folder of PATH decides
+  }
+}

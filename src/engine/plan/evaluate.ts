@@ -1,0 +1,122 @@
+/**
+ * What can be said of one node once everything it reads is known: its key, and whether the store has its output.
+ * Plan asks it for every node it can; run asks it again for those that were pending.
+ */
+import type { Artifact, Json } from "../artifact.ts";
+import type { GraphNode, InputBinding } from "../graph/graph.ts";
+import { type KeyPreimage, type Known, keyOf, preimageOf, valueAt } from "../key/preimage.ts";
+import { toolVersion } from "../key/tool-version.ts";
+import type { LoadedPlugin, StepTypes } from "../plugin/plugin.ts";
+import type { StepType } from "../plugin/step.ts";
+import type { CacheRecord } from "../run/record.ts";
+import type { EngineStore } from "../store.ts";
+import { planContext } from "./plan-context.ts";
+
+export interface EvaluateOptions {
+  store: EngineStore;
+  types: StepTypes;
+  now(): number;
+  salt?: string;
+  /** Ask again what mutable names stand for. */
+  refresh?: boolean;
+  /** How long the answer for a mutable name holds. Default one day. */
+  maxAgeMs?: number;
+}
+
+export interface Evaluation {
+  key: string;
+  preimage: KeyPreimage;
+  resolved: Record<string, Json>;
+  record: CacheRecord | undefined;
+}
+
+/** True when everything the node's key depends on is known. */
+export function inputsKnown(node: GraphNode, known: ReadonlyMap<string, Known>): boolean {
+  return Object.values(node.inputs).every((input) => input.from !== "node" || known.has(input.node));
+}
+
+/** Key and record of a node whose inputs are known. Throws what the step type's `resolve` throws. */
+export async function evaluate(
+  node: GraphNode,
+  known: ReadonlyMap<string, Known>,
+  options: EvaluateOptions,
+): Promise<Evaluation> {
+  const { type, plugin } = await stepTypeOf(node, options.types);
+  const refs = await resolveRefs(node, options.store);
+  const resolved = (await type.resolve?.(planValues(node, known, refs), contextOf(node, options))) ?? {};
+  const tools = await toolVersions(type, options.store.facts);
+  const preimage = preimageOf({
+    node,
+    type,
+    plugin,
+    known,
+    refs,
+    resolved,
+    tools,
+    salt: options.salt ?? "",
+  });
+  const key = keyOf(preimage);
+  const record = type.kind === "artifact" ? await options.store.records.get(key) : undefined;
+  return { key, preimage, resolved, record };
+}
+
+/** The inputs that are known: literals, artifacts, refs. A resource's values are known only while it is held. */
+export function planValues(
+  node: GraphNode,
+  known: ReadonlyMap<string, Known>,
+  refs: ReadonlyMap<InputBinding, Artifact>,
+): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const [name, binding] of Object.entries(node.inputs)) {
+    const value = knownValue(binding, known, refs);
+    if (value !== undefined) values[name] = value;
+  }
+  return values;
+}
+
+export function contextOf(node: GraphNode, options: EvaluateOptions) {
+  return planContext({
+    folder: node.folder,
+    facts: options.store.facts,
+    now: options.now,
+    refresh: options.refresh ?? false,
+    ...(options.maxAgeMs === undefined ? {} : { maxAgeMs: options.maxAgeMs }),
+  });
+}
+
+/** What the names in a node's inputs stand for now. */
+export async function resolveRefs(node: GraphNode, store: EngineStore): Promise<Map<InputBinding, Artifact>> {
+  const refs = new Map<InputBinding, Artifact>();
+  for (const binding of Object.values(node.inputs))
+    if (binding.from === "ref") refs.set(binding, await store.resolveRef(binding.ref, binding));
+  return refs;
+}
+
+export async function stepTypeOf(
+  node: GraphNode,
+  types: StepTypes,
+): Promise<{ type: StepType; plugin: LoadedPlugin }> {
+  const found = await types.get(node.uses);
+  if (!found) throw new Error(`bug: ${node.uses} was known when the graph was compiled`);
+  return found;
+}
+
+function knownValue(
+  binding: InputBinding,
+  known: ReadonlyMap<string, Known>,
+  refs: ReadonlyMap<InputBinding, Artifact>,
+): unknown {
+  if (binding.from === "literal") return binding.value;
+  if (binding.from === "ref") return refs.get(binding);
+  const source = known.get(binding.node);
+  if (source?.kind !== "artifact") return undefined;
+  const artifact = source.outputs[binding.output]!;
+  return artifact.type === "data" ? valueAt(artifact.value, binding.path) : artifact;
+}
+
+async function toolVersions(type: StepType, facts: EngineStore["facts"]) {
+  const versions: Record<string, string | null> = {};
+  for (const [tool, versionArguments] of Object.entries(type.tools ?? {}))
+    versions[tool] = (await toolVersion(tool, versionArguments, facts)) ?? null;
+  return versions;
+}

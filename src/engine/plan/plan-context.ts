@@ -1,0 +1,84 @@
+/** How `resolve` and `check` see the world while planning: reads of host files and mutable names, remembered in the store. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { Digest, Json } from "../artifact.ts";
+import { TplError } from "../errors.ts";
+import { fileIdentity } from "../key/tool-version.ts";
+import type { PlanContext } from "../plugin/context.ts";
+import type { EngineStore } from "../store.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** A file changed less than this long ago may change again without its times showing it. */
+const RACY_MS = 2000;
+
+export interface PlanContextOptions {
+  /** What relative paths are relative to. */
+  folder: string;
+  facts: EngineStore["facts"];
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Ask again for what is remembered of mutable names. */
+  refresh: boolean;
+  /** How long a mutable name's answer holds, where the step type does not say. */
+  maxAgeMs?: number;
+}
+
+export function planContext(options: PlanContextOptions): PlanContext {
+  const { folder, facts, now } = options;
+  const hostPath = (path: string) => resolve(folder, path);
+  return {
+    hostPath,
+    fileDigest: (path) => fileDigest(hostPath(path), facts, now),
+    readHead: (path, bytes) => readHead(hostPath(path), bytes),
+    async remember<T extends Json>(
+      name: string,
+      lookUp: () => Promise<T>,
+      { maxAgeMs = options.maxAgeMs ?? DAY_MS } = {},
+    ) {
+      const known = options.refresh ? undefined : await facts.get(`name:${name}`);
+      if (known && now() - known.at < maxAgeMs) return known.value as T;
+      const value = await lookUp();
+      await facts.set(`name:${name}`, value);
+      return value;
+    },
+  };
+}
+
+/** sha256 and size of a file; remembered as long as the file is the same one on disk. */
+async function fileDigest(path: string, facts: EngineStore["facts"], now: () => number) {
+  const info = await statFile(path);
+  const fact = `file:${fileIdentity(path)}`;
+  const known = await facts.get(fact);
+  if (known) return known.value as { digest: Digest; bytes: number };
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  const value = { digest: `sha256:${hash.digest("hex")}` as Digest, bytes: info.size };
+  if (now() - Math.max(info.mtimeMs, info.ctimeMs) > RACY_MS) await facts.set(fact, value);
+  return value;
+}
+
+async function readHead(path: string, bytes: number): Promise<Buffer> {
+  await statFile(path);
+  await using file = await open(path);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
+  return buffer.subarray(0, bytesRead);
+}
+
+async function statFile(path: string) {
+  const info = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    const gone = cause.code === "ENOENT" || cause.code === "ENOTDIR";
+    throw new TplError({
+      code: gone ? "file-not-found" : "file-unreadable",
+      message: gone ? `there is no file ${path}` : `${path} cannot be read (${cause.code})`,
+      hint: "paths in a template are relative to the template's own folder",
+      cause,
+    });
+  });
+  if (info.isDirectory())
+    throw new TplError({ code: "file-is-a-directory", message: `${path} is a directory, not a file` });
+  return info;
+}

@@ -1,0 +1,271 @@
+/**
+ * Graph → Plan: every node's key and fate. Reads the store and the mutable inputs, changes nothing.
+ *
+ * A hit is believed on its record alone until somebody needs its bytes (a template output, or the input of a
+ * node that would run): only then is the store asked whether they are there. Where they are not, the hit is a
+ * miss, what hangs on it is pending, and the pass is made again.
+ */
+
+import { TplError } from "../errors.ts";
+import type { Graph, GraphNode } from "../graph/graph.ts";
+import { explainMiss } from "../key/explain.ts";
+import type { KeyPreimage, Known } from "../key/preimage.ts";
+import { findTool } from "../key/tool-version.ts";
+import type { CacheRecord } from "../run/record.ts";
+import type { Diagnostic } from "../template/diagnostic.ts";
+import {
+  contextOf,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  inputsKnown,
+  planValues,
+  resolveRefs,
+  stepTypeOf,
+} from "./evaluate.ts";
+import { historyOf } from "./history.ts";
+import type { Fate, Plan, PlanNode, PlanSummary, Reason } from "./plan.ts";
+import { targetsPath } from "./targets.ts";
+
+export interface PlanOptions extends EvaluateOptions {
+  /** Nodes to run again although the store has them. */
+  force?: readonly string[];
+  /** Build these and what they need; default everything the template's outputs need. */
+  targets?: readonly string[];
+}
+
+/** The plan for `graph`. Faults of the inputs and missing tools come back in `diagnostics`; nothing was touched. */
+export async function planGraph(graph: Graph, options: PlanOptions): Promise<Plan> {
+  const wanted = targetsPath(graph, options.targets);
+  const damaged = new Map<string, Reason>();
+  const evaluations = new Map<string, Evaluation>();
+  for (;;) {
+    const pass = await forward(graph, wanted, damaged, evaluations, options);
+    const found = await newlyDamaged(graph, pass, damaged, options);
+    if (!found) return finish(graph, pass, wanted, options);
+  }
+}
+
+interface Pass {
+  nodes: Map<string, PlanNode>;
+  known: Map<string, Known>;
+  diagnostics: Diagnostic[];
+}
+
+async function forward(
+  graph: Graph,
+  wanted: ReadonlySet<string>,
+  damaged: ReadonlyMap<string, Reason>,
+  evaluations: Map<string, Evaluation>,
+  options: PlanOptions,
+): Promise<Pass> {
+  const pass: Pass = { nodes: new Map(), known: new Map(), diagnostics: [] };
+  for (const node of graph.nodes) {
+    const base = { id: node.id, uses: node.uses, kind: node.kind, needs: node.needs };
+    if (!wanted.has(node.id)) pass.nodes.set(node.id, { ...base, fate: "unneeded", key: null });
+    else if (!inputsKnown(node, pass.known))
+      pass.nodes.set(node.id, { ...base, fate: "pending", key: null, reason: UPSTREAM });
+    else pass.nodes.set(node.id, { ...base, ...(await fateOf(node, pass, damaged, evaluations, options)) });
+  }
+  return pass;
+}
+
+const UPSTREAM: Reason = { code: "upstream", changed: [] };
+
+type Judged = Pick<PlanNode, "fate" | "key" | "reason" | "outputs" | "lastSeconds">;
+
+async function fateOf(
+  node: GraphNode,
+  pass: Pass,
+  damaged: ReadonlyMap<string, Reason>,
+  evaluations: Map<string, Evaluation>,
+  options: PlanOptions,
+): Promise<Judged> {
+  let evaluation: Evaluation;
+  try {
+    evaluation = evaluations.get(node.id) ?? (await evaluate(node, pass.known, options));
+  } catch (error) {
+    pass.diagnostics.push(diagnosticOf(node, error));
+    return { fate: "miss", key: null, reason: { code: "input-changed", changed: [] } };
+  }
+  evaluations.set(node.id, evaluation);
+  const { key, preimage, record } = evaluation;
+  if (node.kind === "resource") {
+    pass.known.set(node.id, { kind: "resource", preimage });
+    return { fate: "unneeded", key };
+  }
+  const reason = options.force?.includes(node.id) ? FORCED : damaged.get(node.id);
+  if (record && !reason) {
+    pass.known.set(node.id, { kind: "artifact", outputs: record.outputs });
+    return { fate: "hit", key, outputs: record.outputs, lastSeconds: record.seconds };
+  }
+  const previous = await previousRecord(node, options);
+  return {
+    fate: "miss",
+    key,
+    reason: reason ?? reasonOf(previous, preimage),
+    ...(previous.record ? { lastSeconds: previous.record.seconds } : {}),
+  };
+}
+
+const FORCED: Reason = { code: "forced", changed: [] };
+
+interface Previous {
+  /** The key it had the last time, and what the store still knows of that. */
+  key: string | undefined;
+  record: CacheRecord | undefined;
+}
+
+async function previousRecord(node: GraphNode, options: PlanOptions): Promise<Previous> {
+  const key = await options.store.records.lastKey(...historyOf(node));
+  return { key, record: key ? await options.store.records.get(key) : undefined };
+}
+
+function reasonOf(previous: Previous, now: KeyPreimage): Reason {
+  if (!previous.key) return { code: "never-built", changed: [] };
+  if (!previous.record) return { code: "evicted", changed: [] };
+  return explainMiss(previous.record.preimage as unknown as KeyPreimage, now);
+}
+
+/** Hits whose bytes somebody needs and the store has not: marked, so that the next pass sees misses. */
+async function newlyDamaged(
+  graph: Graph,
+  pass: Pass,
+  damaged: Map<string, Reason>,
+  options: PlanOptions,
+): Promise<boolean> {
+  let found = false;
+  for (const id of bytesNeeded(graph, pass)) {
+    const node = pass.nodes.get(id)!;
+    if (node.fate !== "hit" || damaged.has(id)) continue;
+    for (const artifact of Object.values(node.outputs ?? {})) {
+      const state = await options.store.has(artifact);
+      if (state === "present") continue;
+      damaged.set(id, { code: state === "corrupt" ? "corrupt" : "evicted", changed: [] });
+      found = true;
+    }
+  }
+  return found;
+}
+
+/** Nodes whose output is a template output or is read by a node that would run, directly or through resources. */
+function bytesNeeded(graph: Graph, pass: Pass, running: readonly Fate[] = ["miss", "pending"]): Set<string> {
+  const needed = new Set(Object.values(graph.outputs).map((output) => output.node));
+  for (let i = graph.nodes.length - 1; i >= 0; i--) {
+    const node = graph.nodes[i]!;
+    const reads =
+      node.kind === "resource" ? needed.has(node.id) : running.includes(pass.nodes.get(node.id)!.fate);
+    if (reads)
+      for (const input of Object.values(node.inputs)) if (input.from === "node") needed.add(input.node);
+  }
+  return needed;
+}
+
+async function finish(
+  graph: Graph,
+  pass: Pass,
+  wanted: ReadonlySet<string>,
+  options: PlanOptions,
+): Promise<Plan> {
+  const certainly = bytesNeeded(graph, pass, ["miss"]);
+  const perhaps = bytesNeeded(graph, pass);
+  for (const node of graph.nodes) {
+    const planned = pass.nodes.get(node.id)!;
+    if (
+      node.kind === "resource" &&
+      wanted.has(node.id) &&
+      planned.fate === "unneeded" &&
+      perhaps.has(node.id)
+    )
+      pass.nodes.set(node.id, {
+        ...planned,
+        fate: certainly.has(node.id) ? "miss" : "pending",
+        reason: UPSTREAM,
+      });
+    if (pass.nodes.get(node.id)!.fate === "miss")
+      pass.diagnostics.push(...(await faultsOf(node, pass, options)));
+  }
+  const nodes = graph.nodes.map((node) => pass.nodes.get(node.id)!);
+  return { graph, nodes, summary: summarise(nodes), diagnostics: pass.diagnostics };
+}
+
+/** What would make a node that has to run fail for certain: a tool that is not there, inputs its step type refuses. */
+async function faultsOf(node: GraphNode, pass: Pass, options: PlanOptions): Promise<Diagnostic[]> {
+  const { type } = await stepTypeOf(node, options.types);
+  const faults: Diagnostic[] = Object.keys(type.tools ?? {})
+    .filter((tool) => !findTool(tool))
+    .map((tool) => ({
+      code: "tool-missing",
+      severity: "error",
+      message: `step "${node.id}" (${node.uses}) runs ${tool}, which is not installed`,
+      hint: "tplgraph doctor says which package has it",
+      where: node.where,
+    }));
+  if (!type.check || pass.diagnostics.some((diagnostic) => diagnostic.where === node.where)) return faults;
+  try {
+    const values = planValues(node, pass.known, await resolveRefs(node, options.store));
+    for (const issue of await type.check(values, contextOf(node, options)))
+      faults.push({
+        code: issue.code,
+        severity: "error",
+        message: `step "${node.id}" (${node.uses}): ${issue.message}`,
+        ...(issue.hint ? { hint: issue.hint } : {}),
+        where: positionOf(node, issue.path),
+      });
+  } catch (error) {
+    faults.push(diagnosticOf(node, error));
+  }
+  return faults;
+}
+
+/** An error of `resolve` or `check`, put where its cause stands in the template as well as that is known. */
+function diagnosticOf(node: GraphNode, error: unknown): Diagnostic {
+  if (!(error instanceof TplError)) throw error;
+  const culprit = Object.values(node.inputs).find(
+    (input) =>
+      (input.from === "ref" && error.message.includes(input.ref)) ||
+      (input.from === "literal" &&
+        typeof input.value === "string" &&
+        input.value !== "" &&
+        error.message.includes(input.value)),
+  );
+  return {
+    code: error.code,
+    severity: "error",
+    message: `step "${node.id}" (${node.uses}): ${error.message}`,
+    ...(error.hint ? { hint: error.hint } : {}),
+    where: error.where ?? culprit?.where ?? node.where,
+  };
+}
+
+function positionOf(node: GraphNode, path: readonly (string | number)[]) {
+  const binding = node.inputs[String(path[0])];
+  if (!binding) return node.where;
+  const inner = binding.from === "literal" ? binding.positions?.[path.slice(1).join(".")] : undefined;
+  return inner ?? binding.where;
+}
+
+function summarise(nodes: PlanNode[]): PlanSummary {
+  const count = (fate: PlanNode["fate"]) =>
+    nodes.filter((node) => node.fate === fate && node.kind === "artifact").length;
+  return {
+    hit: count("hit"),
+    miss: count("miss"),
+    pending: count("pending"),
+    unneeded: nodes.filter((node) => node.fate === "unneeded").length,
+    estimateSeconds: longestPathSeconds(nodes),
+  };
+}
+
+function longestPathSeconds(nodes: PlanNode[]): number {
+  const until = new Map<string, number>();
+  let longest = 0;
+  for (const node of nodes) {
+    const own = node.fate === "miss" || node.fate === "pending" ? (node.lastSeconds ?? 0) : 0;
+    let start = 0;
+    for (const need of node.needs) start = Math.max(start, until.get(need) ?? 0);
+    until.set(node.id, start + own);
+    longest = Math.max(longest, start + own);
+  }
+  return longest;
+}

@@ -1,0 +1,435 @@
+/**
+ * Plan → RunRecord: the scheduler. Nodes become ready as what they read is settled; hits settle at once; what has
+ * to run runs beside up to `jobs` others, and is published before its consumers see it. The first failure
+ * cancels the rest; cleanup is never cancelled. The order of work inside one node is in `build-node.ts`.
+ */
+import { availableParallelism } from "node:os";
+import type { Artifact } from "../artifact.ts";
+import { ArtifactDamaged } from "../errors.ts";
+import type { Graph, GraphNode } from "../graph/graph.ts";
+import type { Known } from "../key/preimage.ts";
+import { type EvaluateOptions, type Evaluation, evaluate } from "../plan/evaluate.ts";
+import { historyOf } from "../plan/history.ts";
+import type { Plan, PlanNode } from "../plan/plan.ts";
+import { NodeBuilder } from "./build-node.ts";
+import { errorData } from "./error-data.ts";
+import type { NodeStatus, RunEvent, Unstamped } from "./event.ts";
+import { Leases } from "./leases.ts";
+import type { CacheRecord, NodeResult, RunRecord } from "./record.ts";
+import { newRunId } from "./run-id.ts";
+import type { CleanupFailure } from "./scope.ts";
+import type { Services, StartServices } from "./services.ts";
+import { cancelled } from "./tool.ts";
+
+export interface ExecuteOptions extends EvaluateOptions {
+  startServices: StartServices;
+  /** Aborting it cancels the build; cleanup still runs to its end. */
+  signal: AbortSignal;
+  /** How many nodes run at a time. Default: the number of processors. */
+  jobs?: number;
+  /** Nodes to run again although the store has them. */
+  force?: readonly string[];
+  onEvent?(event: RunEvent): void;
+  /** Called with a failed node while everything it took is still there; cleanup waits for it. */
+  onError?(node: string, error: unknown): Promise<void>;
+  /** Names (`NAME:TAG`) that a successful run's outputs are given. */
+  tags?: readonly string[];
+  /** Host name for records. */
+  host?: string;
+  run?: string;
+}
+
+/** Carries out `plan`. A build that fails is a record with `ok: false`; what throws is a bug. */
+export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<RunRecord> {
+  if (plan.diagnostics.length > 0) throw new Error("bug: a plan with faults was given to be run");
+  return new Execution(plan, options).run();
+}
+
+interface NodeState {
+  node: GraphNode;
+  planned: PlanNode;
+  /** How many of the nodes it needs are not settled yet. */
+  waiting: number;
+  dependents: NodeState[];
+  result?: NodeResult;
+}
+
+/** What is neither there already nor unwanted. */
+function mayRun(planned: PlanNode): boolean {
+  return planned.fate === "miss" || planned.fate === "pending";
+}
+
+class Execution {
+  readonly #plan: Plan;
+  readonly #graph: Graph;
+  readonly #options: ExecuteOptions;
+  readonly #run: string;
+  readonly #abort = new AbortController();
+  readonly #states = new Map<string, NodeState>();
+  readonly #known = new Map<string, Known>();
+  readonly #ready: NodeState[] = [];
+  readonly #leases: Leases;
+  readonly #builder: NodeBuilder;
+  readonly #cleanup = { released: 0, failures: [] as CleanupFailure[] };
+  readonly #retried = new Set<string>();
+  /** Which resource an error came from: its consumers are skipped, not failed. */
+  readonly #acquisitionErrors = new Map<unknown, GraphNode>();
+  #services: Promise<Services> | undefined;
+  #running = 0;
+  #unsettled = 0;
+  #finished = Promise.withResolvers<void>();
+
+  constructor(plan: Plan, options: ExecuteOptions) {
+    this.#plan = plan;
+    this.#graph = plan.graph;
+    this.#options = options;
+    this.#run = options.run ?? newRunId(options.now());
+    this.#link();
+    this.#builder = new NodeBuilder({
+      run: this.#run,
+      store: options.store,
+      types: options.types,
+      services: () => {
+        this.#services ??= options.startServices(this.#run);
+        return this.#services;
+      },
+      signal: this.#abort.signal,
+      emit: (event) => this.#emit(event),
+      onScopeClosed: (released, failures) => this.#scopeClosed(released, failures),
+      ...(options.onError ? { onError: options.onError } : {}),
+    });
+    const running = [...this.#states.values()]
+      .filter(({ planned }) => mayRun(planned))
+      .map(({ node }) => node);
+    this.#leases = new Leases(plan.graph.nodes, running, {
+      acquire: (resource) => this.#acquire(resource),
+      release: (resource) => this.#builder.release(resource),
+    });
+  }
+
+  async run(): Promise<RunRecord> {
+    const { store, signal, now } = this.#options;
+    const begun = now();
+    const startedAt = new Date(begun).toISOString();
+    const onAbort = () => this.#abort.abort(cancelled("the build was interrupted"));
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (!store.readOnly)
+      await store.runs.start(this.#run, { template: this.#graph.template.name, at: startedAt });
+    this.#emit({ type: "run-started", run: this.#run, plan: this.#plan });
+    try {
+      this.#pump();
+      if (this.#unsettled > 0) await this.#finished.promise;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      await this.#closeServices();
+    }
+    return this.#conclude(begun, startedAt);
+  }
+
+  /** Builds the states of the wanted nodes and the edges between them. */
+  #link(): void {
+    for (const planned of this.#plan.nodes) {
+      const offPath = planned.fate === "unneeded" && planned.kind === "artifact";
+      if (!offPath)
+        this.#states.set(planned.id, { node: undefined as never, planned, waiting: 0, dependents: [] });
+    }
+    for (const node of this.#graph.nodes) {
+      const state = this.#states.get(node.id);
+      if (!state) continue;
+      state.node = node;
+      for (const need of node.needs) {
+        const above = this.#states.get(need);
+        if (!above) continue;
+        above.dependents.push(state);
+        state.waiting++;
+      }
+    }
+    this.#unsettled = this.#states.size;
+    for (const state of this.#states.values()) if (state.waiting === 0) this.#ready.push(state);
+  }
+
+  /** Starts what is ready, as far as `jobs` allows. Never recursive: a chain of any length settles in this loop. */
+  #pump(): void {
+    const jobs = this.#options.jobs ?? availableParallelism();
+    for (let i = 0; i < this.#ready.length; ) {
+      const state = this.#ready[i]!;
+      if (this.#settleAtOnce(state)) i++;
+      else if (this.#running < jobs) {
+        i++;
+        this.#running++;
+        void this.#work(state);
+      } else {
+        this.#ready.splice(0, i);
+        return;
+      }
+    }
+    this.#ready.length = 0;
+  }
+
+  /** Hits and unused resources need no work. */
+  #settleAtOnce(state: NodeState): boolean {
+    const { planned } = state;
+    if (mayRun(planned)) return false;
+    if (planned.fate === "hit") {
+      this.#known.set(planned.id, { kind: "artifact", outputs: planned.outputs! });
+      this.#finish(state, { status: "hit", key: planned.key, seconds: 0, outputs: planned.outputs! });
+    } else this.#settle(state);
+    return true;
+  }
+
+  async #work(state: NodeState): Promise<void> {
+    try {
+      if (this.#abort.signal.aborted) await this.#skip(state);
+      else if (state.node.kind === "resource") await this.#learnResource(state);
+      else await this.#runArtifact(state);
+    } catch (error) {
+      this.#abort.abort(error);
+      this.#finished.reject(error); // only bugs come here: a failed step is a result
+    } finally {
+      this.#running--;
+      this.#pump();
+    }
+  }
+
+  async #skip(state: NodeState): Promise<void> {
+    await this.#leases.done(state.node);
+    const status = this.#options.signal.aborted ? "cancelled" : "skipped";
+    this.#finish(state, { status, key: state.planned.key, seconds: 0 });
+  }
+
+  /** A resource is settled when its consumers can compute their keys; it is acquired only when one of them runs. */
+  async #learnResource(state: NodeState): Promise<void> {
+    try {
+      const { preimage } = await evaluate(state.node, this.#known, this.#options);
+      this.#known.set(state.node.id, { kind: "resource", preimage });
+      this.#settle(state);
+    } catch (error) {
+      this.#fail(state, null, 0, error);
+    }
+  }
+
+  async #runArtifact(state: NodeState): Promise<void> {
+    const begun = this.#options.now();
+    const seconds = () => (this.#options.now() - begun) / 1000;
+    let key: string | null = null;
+    try {
+      const evaluation = await evaluate(state.node, this.#known, this.#options);
+      key = evaluation.key;
+      const record = this.#mustRun(state) ? undefined : await this.#present(evaluation.record);
+      const result: NodeResult = record
+        ? { status: "hit", key, seconds: 0, outputs: record.outputs, producedBy: record.run }
+        : { status: "built", key, seconds: 0, outputs: await this.#build(state, evaluation) };
+      this.#known.set(state.node.id, { kind: "artifact", outputs: result.outputs! });
+      await this.#leases.done(state.node);
+      this.#finish(state, { ...result, seconds: seconds() });
+    } catch (error) {
+      await this.#leases.done(state.node);
+      this.#fail(state, key, seconds(), error);
+    }
+  }
+
+  #mustRun(state: NodeState): boolean {
+    const code = state.planned.reason?.code;
+    return (
+      code === "forced" ||
+      code === "evicted" ||
+      code === "corrupt" ||
+      (this.#options.force?.includes(state.node.id) ?? false)
+    );
+  }
+
+  /** The record, if the store still has everything it names. */
+  async #present(record: CacheRecord | undefined): Promise<CacheRecord | undefined> {
+    if (!record) return undefined;
+    for (const artifact of Object.values(record.outputs))
+      if ((await this.#options.store.has(artifact)) !== "present") return undefined;
+    return record;
+  }
+
+  /** Runs and publishes; a damaged input is built again first, once. */
+  async #build(state: NodeState, evaluation: Evaluation): Promise<Record<string, Artifact>> {
+    try {
+      return await this.#buildOnce(state.node, evaluation);
+    } catch (error) {
+      const producer = error instanceof ArtifactDamaged ? this.#producerOf(error.digest) : undefined;
+      const attempt = `${state.node.id} ${producer?.node.id}`;
+      if (!producer || this.#retried.has(attempt)) throw error;
+      this.#retried.add(attempt);
+      await this.#rebuild(producer, state.node, error as ArtifactDamaged);
+      await this.#leases.done(state.node);
+      this.#leases.renew(state.node);
+      return this.#build(state, await evaluate(state.node, this.#known, this.#options));
+    }
+  }
+
+  async #rebuild(producer: NodeState, consumer: GraphNode, damage: ArtifactDamaged): Promise<void> {
+    const { store } = this.#options;
+    this.#emit({
+      type: "node-log",
+      node: consumer.id,
+      stream: "step",
+      line: `${damage.message}: building ${producer.node.id} again`,
+    });
+    const evaluation = await evaluate(producer.node, this.#known, this.#options);
+    await store.records.remove(evaluation.key);
+    this.#leases.renew(producer.node);
+    const outputs = await this.#build(producer, evaluation);
+    await this.#leases.done(producer.node);
+    this.#known.set(producer.node.id, { kind: "artifact", outputs });
+    producer.result = { status: "built", key: evaluation.key, seconds: 0, outputs };
+  }
+
+  async #buildOnce(node: GraphNode, evaluation: Evaluation): Promise<Record<string, Artifact>> {
+    const { store, now } = this.#options;
+    const begun = now();
+    const resources = await this.#leases.hold(node);
+    const outputs = await this.#builder.run(node, {
+      known: this.#known,
+      resources,
+      resolved: evaluation.resolved,
+    });
+    await store.records.put({
+      schema: "tplgraph.record/1",
+      key: evaluation.key,
+      preimage: evaluation.preimage as unknown as CacheRecord["preimage"],
+      outputs,
+      seconds: (now() - begun) / 1000,
+      run: this.#run,
+      node: node.id,
+      host: this.#options.host ?? "",
+      at: new Date(now()).toISOString(),
+    });
+    await store.records.setLastKey(...historyOf(node), evaluation.key);
+    return outputs;
+  }
+
+  async #acquire(resource: GraphNode): Promise<Record<string, unknown>> {
+    try {
+      const { resolved } = await evaluate(resource, this.#known, this.#options);
+      const resources = await this.#leases.hold(resource);
+      return await this.#builder.acquire(resource, { known: this.#known, resources, resolved });
+    } catch (error) {
+      if (!this.#acquisitionErrors.has(error)) this.#acquisitionErrors.set(error, resource);
+      throw error;
+    }
+  }
+
+  #producerOf(digest: string): NodeState | undefined {
+    for (const [id, known] of this.#known)
+      if (
+        known.kind === "artifact" &&
+        Object.values(known.outputs).some((output) => output.digest === digest)
+      )
+        return this.#states.get(id);
+    return undefined;
+  }
+
+  #fail(state: NodeState, key: string | null, seconds: number, error: unknown): void {
+    const resource = this.#acquisitionErrors.get(error);
+    const aborted = this.#abort.signal.aborted && error === this.#abort.signal.reason;
+    const status: NodeStatus = aborted ? "cancelled" : resource ? "skipped" : "failed";
+    const result: NodeResult = { status, key, seconds };
+    if (status === "failed") result.error = errorData(error);
+    if (resource && !aborted)
+      this.#states.get(resource.id)!.result = {
+        status: "failed",
+        key: null,
+        seconds: 0,
+        error: errorData(error),
+      };
+    if (!this.#abort.signal.aborted)
+      this.#abort.abort(cancelled(`step "${(resource ?? state.node).id}" failed`));
+    this.#finish(state, result);
+  }
+
+  #finish(state: NodeState, result: NodeResult): void {
+    state.result = result;
+    const { status, seconds, outputs, error } = result;
+    this.#emit({
+      type: "node-finished",
+      node: state.node.id,
+      status,
+      seconds,
+      ...(outputs ? { outputs } : {}),
+      ...(error ? { error } : {}),
+    });
+    this.#settle(state);
+  }
+
+  #settle(state: NodeState): void {
+    for (const dependent of state.dependents) if (--dependent.waiting === 0) this.#ready.push(dependent);
+    if (--this.#unsettled === 0) this.#finished.resolve();
+  }
+
+  #scopeClosed(released: number, failures: CleanupFailure[]): void {
+    this.#cleanup.released += released;
+    this.#cleanup.failures.push(...failures);
+    for (const { node, hook, error } of failures)
+      this.#emit({ type: "cleanup-failed", node, hook, error: errorData(error) });
+  }
+
+  async #closeServices(): Promise<void> {
+    if (!this.#services) return;
+    const services = await this.#services.catch(() => undefined); // that they did not start is the failed node's error
+    if (!services) return;
+    const failures = await services.close();
+    this.#scopeClosed(
+      0,
+      failures.map((failure) => ({ ...failure, node: "" })),
+    );
+  }
+
+  async #conclude(begun: number, startedAt: string): Promise<RunRecord> {
+    const { store, now } = this.#options;
+    const nodes: Record<string, NodeResult> = {};
+    const counts = { hit: 0, built: 0, failed: 0, cancelled: 0, skipped: 0 };
+    for (const [id, { result, node }] of this.#states) {
+      if (!result) continue;
+      nodes[id] = result;
+      if (node.kind === "artifact" || result.status === "failed") counts[result.status]++;
+    }
+    const ok = counts.failed + counts.cancelled + counts.skipped === 0;
+    const outputs = ok ? this.#outputs() : {};
+    const refs =
+      ok && Object.keys(outputs).length > 0 && !store.readOnly ? [...(this.#options.tags ?? [])] : [];
+    for (const ref of refs) await store.refs.set(ref, { outputs, run: this.#run });
+    const seconds = (now() - begun) / 1000;
+    const { name, file, params } = this.#graph.template;
+    const record: RunRecord = {
+      schema: "tplgraph.result/1",
+      run: this.#run,
+      ok,
+      template: { name, file, params },
+      startedAt,
+      seconds,
+      counts,
+      nodes,
+      outputs,
+      refs,
+      cleanup: {
+        released: this.#cleanup.released,
+        failed: this.#cleanup.failures.map((failure) => ({ ...failure, error: errorData(failure.error) })),
+      },
+    };
+    if (!store.readOnly) await store.runs.finish(record);
+    this.#emit({ type: "run-finished", run: this.#run, ok, counts, seconds });
+    return record;
+  }
+
+  /** The template's outputs; one whose node was off the targets' path is left out. */
+  #outputs(): Record<string, Artifact> {
+    const outputs: Record<string, Artifact> = {};
+    for (const [name, { node, output }] of Object.entries(this.#graph.outputs)) {
+      const known = this.#known.get(node);
+      if (known?.kind === "artifact" && known.outputs[output]) outputs[name] = known.outputs[output];
+    }
+    return outputs;
+  }
+
+  #emit(event: Unstamped<RunEvent>): void {
+    const { store, onEvent, now } = this.#options;
+    if (event.type === "node-log" && !store.readOnly) store.runs.log(this.#run, event.node, event.line);
+    onEvent?.({ at: new Date(now()).toISOString(), ...event } as RunEvent);
+  }
+}
