@@ -1,0 +1,71 @@
+/** A store in memory, for tests of graphs and plugins: the engine's interface and nothing that lasts. */
+import type { Artifact, Digest } from "../engine/artifact.ts";
+import { ArtifactDamaged, TplError } from "../engine/errors.ts";
+import { sha256 } from "../engine/key/canonical.ts";
+import type { CacheRecord, RunRecord } from "../engine/run/record.ts";
+import type { EngineStore, Fact, Ref } from "../engine/store.ts";
+
+export interface MemoryStore extends EngineStore {
+  /** What it holds, to look at and to damage. */
+  contents: {
+    records: Map<string, CacheRecord>;
+    blobs: Map<Digest, Uint8Array>;
+    /** Artifacts that `has` denies. */
+    missing: Set<string>;
+    runs: RunRecord[];
+    logs: string[];
+  };
+}
+
+export function memoryStore(options: { now?: () => number } = {}): MemoryStore {
+  const now = options.now ?? Date.now;
+  const records = new Map<string, CacheRecord>();
+  const lastKeys = new Map<string, string>();
+  const facts = new Map<string, Fact>();
+  const refs = new Map<string, Ref>();
+  const blobs = new Map<Digest, Uint8Array>();
+  const missing = new Set<string>();
+  const runs: RunRecord[] = [];
+  const logs: string[] = [];
+  return {
+    contents: { records, blobs, missing, runs, logs },
+    readOnly: false,
+    records: {
+      get: async (key) => records.get(key),
+      put: async (record) => void records.set(record.key, record),
+      remove: async (key) => void records.delete(key),
+      lastKey: async (template, node) => lastKeys.get(`${template}#${node}`),
+      setLastKey: async (template, node, key) => void lastKeys.set(`${template}#${node}`, key),
+    },
+    facts: {
+      get: async (name) => facts.get(name),
+      set: async (name, value) => void facts.set(name, { value, at: now() }),
+    },
+    refs: {
+      get: async (name) => refs.get(name),
+      set: async (name, ref) => void refs.set(name, { ...ref, name, at: new Date(now()).toISOString() }),
+    },
+    async resolveRef(text, want) {
+      const found = Object.values(refs.get(text)?.outputs ?? {}).find((output) => output.type === want.type);
+      if (!found) throw new TplError({ code: "unknown-ref", message: `there is no ${want.type} "${text}"` });
+      return found;
+    },
+    runs: {
+      start: async () => undefined,
+      log: (_run, node, line) => void logs.push(`${node}: ${line}`),
+      logPath: (run, node) => `${run}/${node}.log`,
+      finish: async (record) => void runs.push(record),
+    },
+    has: async (artifact: Artifact) => (missing.has(artifact.digest) ? "missing" : "present"),
+    async putBlob(data) {
+      const digest: Digest = `sha256:${sha256(data)}`;
+      blobs.set(digest, data);
+      return digest;
+    },
+    async readBlob(digest) {
+      const data = blobs.get(digest);
+      if (data) return Buffer.from(data);
+      throw new ArtifactDamaged({ code: "blob-missing", message: `${digest} is not in the store`, digest });
+    },
+  };
+}

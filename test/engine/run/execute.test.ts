@@ -1,0 +1,198 @@
+import { describe, expect, it } from "vitest";
+import { ArtifactDamaged, TplError } from "../../../src/engine/errors.ts";
+import { bench, fates, graphOf, statuses } from "../bench.ts";
+
+describe("caching", () => {
+  //  a ─▶ b ─▶ c
+  const chain = (value: string) => graphOf({ a: [`=${value}`], b: ["a"], c: ["b"] });
+
+  it("builds everything once, then nothing", async () => {
+    const b = bench();
+    expect(statuses(await b.run(chain("1")))).toEqual({ a: "built", b: "built", c: "built" });
+    b.log.length = 0;
+    const again = await b.run(chain("1"));
+    expect(statuses(again)).toEqual({ a: "hit", b: "hit", c: "hit" });
+    expect(b.log).toEqual([]);
+    expect(again.ok).toBe(true);
+  });
+
+  it("plans what follows a change as pending, and cuts off early when the bytes come out the same", async () => {
+    const b = bench();
+    b.behave.set("a", async () => "always the same");
+    await b.run(chain("1"));
+    const plan = await b.plan(chain("2"));
+    expect(fates(plan)).toEqual({ a: "miss", b: "pending", c: "pending" });
+    expect(plan.nodes[0]!.reason).toEqual({
+      code: "params-changed",
+      changed: [{ path: "with.value", from: "1", to: "2" }],
+    });
+    expect(statuses(await b.run(chain("2")))).toEqual({ a: "built", b: "hit", c: "hit" });
+  });
+
+  it("goes back to hits when a parameter goes back", async () => {
+    const b = bench();
+    await b.run(chain("1"));
+    await b.run(chain("2"));
+    expect(statuses(await b.run(chain("1")))).toEqual({ a: "hit", b: "hit", c: "hit" });
+  });
+
+  it("forces one node and keeps the rest when its bytes do not change", async () => {
+    const b = bench();
+    await b.run(chain("1"));
+    expect(statuses(await b.run(chain("1"), { force: ["b"] }))).toEqual({ a: "hit", b: "built", c: "hit" });
+  });
+
+  it("builds again what the store lost, but only when somebody needs the bytes", async () => {
+    const b = bench();
+    const first = await b.run(chain("1"));
+    b.store.contents.missing.add(first.nodes.b!.outputs!.value!.digest);
+    expect(fates(await b.plan(chain("1")))).toEqual({ a: "hit", b: "hit", c: "hit" });
+    b.store.contents.missing.add(first.nodes.c!.outputs!.value!.digest);
+    const plan = await b.plan(chain("1"));
+    expect(fates(plan)).toEqual({ a: "hit", b: "miss", c: "pending" });
+    expect(plan.nodes[1]!.reason!.code).toBe("evicted");
+  });
+
+  it("disowns everything under another salt", async () => {
+    const b = bench();
+    await b.run(chain("1"));
+    expect(fates(await b.plan(chain("1"), { salt: "x" })).a).toBe("miss");
+  });
+
+  it("builds a damaged input again and goes on", async () => {
+    const b = bench();
+    const first = await b.run(chain("1"));
+    const digest = first.nodes.a!.outputs!.value!.digest;
+    let tries = 0;
+    b.behave.set("b", async () => {
+      if (tries++ > 0) return "fine";
+      throw new ArtifactDamaged({ code: "blob-corrupt", message: "damaged", digest });
+    });
+    b.log.length = 0;
+    const record = await b.run(chain("1"), { force: ["b"] });
+    expect(record.ok).toBe(true);
+    expect(b.log.filter((line) => line.startsWith("run"))).toEqual(["run b", "run a", "run b", "run c"]);
+    expect(record.nodes.a!.status).toBe("built");
+  });
+});
+
+describe("resources", () => {
+  //  a ─▶ t1 ─▶ b ─▶ c
+  //         └───────▶ d
+  const graph = (c = "1") =>
+    graphOf({ a: [], t1: ["a"], b: ["t1"], c: ["b", `=${c}`], d: ["t1", "=d"] }, ["c", "d"]);
+
+  it("acquires once, shares, and releases after the last consumer", async () => {
+    const b = bench();
+    await b.run(graph(), { jobs: 1 });
+    expect(b.log.filter((line) => line.includes("t1") || line === "run b" || line === "run d")).toEqual([
+      "acquire t1",
+      "run b",
+      "run d",
+      "release t1",
+    ]);
+  });
+
+  it("acquires nothing when no consumer runs", async () => {
+    const b = bench();
+    await b.run(graph());
+    b.log.length = 0;
+    const plan = await b.plan(graph("2"));
+    expect(fates(plan)).toEqual({ a: "hit", t1: "unneeded", b: "hit", c: "miss", d: "hit" });
+    await b.run(graph("2"));
+    expect(b.log).toEqual(["run c", "close c", "services closed"]);
+  });
+
+  it("releases in reverse topological order, each node's hooks first", async () => {
+    //  t1 ─▶ t2 ─▶ b
+    const b = bench();
+    await b.run(graphOf({ t1: [], t2: ["t1"], b: ["t2"] }));
+    expect(b.log).toEqual([
+      "acquire t1",
+      "acquire t2",
+      "run b",
+      "close b",
+      "release t2",
+      "release t1",
+      "services closed",
+    ]);
+  });
+
+  it("says which resource failed, and skips its consumers", async () => {
+    const b = bench();
+    b.behave.set("t1", async () => {
+      throw new TplError({ code: "no-device", message: "no device" });
+    });
+    const record = await b.run(graphOf({ t1: [], b: ["t1"] }));
+    expect(statuses(record)).toEqual({ t1: "failed", b: "skipped" });
+    expect(record.nodes.t1!.error!.code).toBe("no-device");
+    expect(b.log).toEqual(["acquire t1", "release t1", "services closed"]);
+  });
+});
+
+describe("failing and cancelling", () => {
+  it("cancels siblings, skips what follows, and still cleans up", async () => {
+    const b = bench();
+    const sibling = Promise.withResolvers<string>();
+    b.behave.set("a", async () => {
+      await sibling.promise;
+      throw new TplError({ code: "boom", message: "boom" });
+    });
+    b.behave.set("b", (signal) => {
+      sibling.resolve("");
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    });
+    const record = await b.run(graphOf({ a: [], b: [], c: ["a", "b"] }), { jobs: 2 });
+    expect(statuses(record)).toEqual({ a: "failed", b: "cancelled", c: "skipped" });
+    expect(record.ok).toBe(false);
+    expect(b.log).toContain("close a");
+    expect(b.log).toContain("close b");
+    expect(b.store.contents.records.size).toBe(0);
+  });
+
+  it("an interrupted build is cancelled, not failed", async () => {
+    const b = bench();
+    const abort = new AbortController();
+    b.behave.set("a", (signal) => {
+      abort.abort();
+      return Promise.reject(signal.reason);
+    });
+    const record = await b.run(graphOf({ t: [], a: ["t"], b: ["a"] }), { signal: abort.signal });
+    expect(statuses(record)).toEqual({ a: "cancelled", b: "cancelled" });
+    expect(b.log).toEqual(["acquire t", "run a", "close a", "release t", "services closed"]);
+  });
+
+  it("keeps the first cause when cleanup fails too, and reports both", async () => {
+    const b = bench();
+    b.services.close = async () => [{ hook: "unmount", error: new Error("busy") }];
+    b.behave.set("a", () => Promise.reject(new TplError({ code: "boom", message: "boom" })));
+    const record = await b.run(graphOf({ a: [] }));
+    expect(record.nodes.a!.error!.code).toBe("boom");
+    expect(record.cleanup.failed.map((failure) => failure.hook)).toEqual(["unmount"]);
+    expect(b.events.some((event) => event.type === "cleanup-failed")).toBe(true);
+  });
+});
+
+it("runs as many at a time as jobs allow, and no more", async () => {
+  const b = bench();
+  let now = 0;
+  let most = 0;
+  for (const id of ["a", "b", "c", "d", "e"])
+    b.behave.set(id, async () => {
+      most = Math.max(most, ++now);
+      await new Promise(setImmediate);
+      now--;
+      return id;
+    });
+  await b.run(graphOf({ a: [], b: [], c: [], d: [], e: [] }, ["a", "b", "c", "d", "e"]), { jobs: 3 });
+  expect(most).toBe(3);
+});
+
+it("a chain of 20,000 nodes overflows nothing, built or cached", async () => {
+  const nodes: Record<string, string[]> = { n0: [] };
+  for (let i = 1; i < 20_000; i++) nodes[`n${i}`] = [`n${i - 1}`];
+  const b = bench();
+  for (let i = 0; i < 20_000; i++) b.behave.set(`n${i}`, async () => i);
+  expect((await b.run(graphOf(nodes))).counts.built).toBe(20_000);
+  expect((await b.run(graphOf(nodes))).counts.hit).toBe(20_000);
+});
