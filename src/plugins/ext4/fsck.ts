@@ -1,0 +1,30 @@
+/** `ext4/fsck`: the image, its file system checked and, where the policy allows it, repaired. */
+import * as z from "zod";
+import { image } from "../../engine/plugin/port.ts";
+import { defineStep } from "../../engine/plugin/step.ts";
+import { e2fsck } from "./e2fsck.ts";
+import { clockOf } from "./fixed-clock.ts";
+import { readSuperblock } from "./read-superblock.ts";
+
+export const fsck = defineStep({
+  name: "fsck",
+  summary: "Check an ext4 image, and repair it",
+  inputs: {
+    image: image(),
+    repair: z
+      .enum(["preen", "yes", "check-only"])
+      .describe(
+        "preen: what is safe without asking, the journal included · yes: whatever it takes · check-only: write nothing, fail at the first fault",
+      )
+      .default("preen"),
+  },
+  outputs: { image: image() },
+  tools: { e2fsck: ["-V"] },
+  async run(step) {
+    const { image, repair } = step.inputs;
+    const disk = await step.openDisk({ image, readOnly: repair === "check-only" });
+    const file = await disk.file();
+    await e2fsck(step, file, repair, clockOf(await readSuperblock(step, file)));
+    return { image: repair === "check-only" ? image : await disk.seal() };
+  },
+});

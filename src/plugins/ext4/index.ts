@@ -1,0 +1,21 @@
+/** The plugin `ext4`: file systems made, checked, resized, and taken in from files, all by e2fsprogs. */
+import { definePlugin } from "../../engine/plugin/plugin.ts";
+import { fsck } from "./fsck.ts";
+import { importFile } from "./import.ts";
+import { mkfs } from "./mkfs.ts";
+import { resize } from "./resize.ts";
+import { shrink } from "./shrink.ts";
+
+export { diskTooSmall } from "./disk-too-small.ts";
+export { e2fsck } from "./e2fsck.ts";
+export { clockOf, DEFAULT_EPOCH, fixedClock } from "./fixed-clock.ts";
+export { BLOCK_SIZE_BYTES, DEFAULT_BYTES_PER_INODE, mke2fsArguments } from "./mke2fs.ts";
+export { MIB, sizeMiB } from "./options.ts";
+export { readSuperblock } from "./read-superblock.ts";
+export { parseSuperblock, type Superblock } from "./superblock.ts";
+
+export default definePlugin({
+  name: "ext4",
+  summary: "ext4 file systems: made, checked, resized, imported",
+  steps: [mkfs, fsck, resize, shrink, importFile],
+});
