@@ -1,0 +1,133 @@
+/**
+ * The conformance suite of blob storage: what every driver in `store/blobs/` promises. A driver's own test calls
+ * `testBlobStore` and adds its regressions.
+ */
+import { randomBytes } from "node:crypto";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { Digest } from "../engine/artifact.ts";
+import type { BlobStore } from "../engine/blobs.ts";
+import { digestOf } from "../store/blobs/digest.ts";
+
+export interface BlobStoreUnderTest {
+  /** Empty and writable. */
+  blobs: BlobStore;
+  /** Replaces what is stored under `digest` behind the driver's back. */
+  damage(digest: Digest, data: Uint8Array): void | Promise<void>;
+  /** Called when the test is done. */
+  dispose?(): void | Promise<void>;
+}
+
+const CHUNK_BYTES = 64 * 1024;
+
+/** Declares the suite; `make` gives each test a store of its own. */
+export function testBlobStore(name: string, make: () => Promise<BlobStoreUnderTest>): void {
+  const open = async () => {
+    const made = await make();
+    onTestFinished(() => made.dispose?.());
+    return made;
+  };
+  const put = async (blobs: BlobStore, data: Uint8Array) => {
+    const digest = digestOf(data);
+    await blobs.put(digest, data);
+    return digest;
+  };
+
+  describe(`${name} is a blob store`, () => {
+    test.for([0, 1, 4096, CHUNK_BYTES, 1024 * 1024 + 1])(
+      "gives back the %i bytes it was given",
+      async (bytes) => {
+        const { blobs } = await open();
+        const data = randomBytes(bytes);
+        const digest = await put(blobs, data);
+        expect(await blobs.has(digest)).toBe(true);
+        expect(data.equals(await blobs.get(digest))).toBe(true);
+      },
+    );
+
+    test("keeps what it was given when the caller uses its buffer again", async () => {
+      const { blobs } = await open();
+      const data = Buffer.from("first");
+      const digest = await put(blobs, data);
+      data.write("later");
+      expect((await blobs.get(digest)).toString()).toBe("first");
+    });
+
+    test("hands out content that the caller may change", async () => {
+      const { blobs } = await open();
+      const digest = await put(blobs, Buffer.from("first"));
+      (await blobs.get(digest)).write("later");
+      expect((await blobs.get(digest)).toString()).toBe("first");
+    });
+
+    test("stores a part of a larger buffer", async () => {
+      const { blobs } = await open();
+      const part = randomBytes(1000).subarray(100, 200);
+      const digest = await put(blobs, new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+      expect(part.equals(await blobs.get(digest))).toBe(true);
+    });
+
+    test("says blob-missing for what was never put", async () => {
+      const { blobs } = await open();
+      const digest = digestOf(Buffer.from("never"));
+      expect(await blobs.has(digest)).toBe(false);
+      await expect(blobs.get(digest)).rejects.toMatchObject({ code: "blob-missing" });
+    });
+
+    test.for([
+      ["flipped", Buffer.from("contenT")],
+      ["cut short", Buffer.from("cont")],
+      ["empty", Buffer.alloc(0)],
+    ] as const)("never answers with content that is %s, and takes it anew", async ([, damaged]) => {
+      const { blobs, damage } = await open();
+      const data = Buffer.from("content");
+      const digest = await put(blobs, data);
+      await damage(digest, damaged);
+      await expect(blobs.get(digest)).rejects.toMatchObject({ code: "blob-corrupt" });
+      await blobs.put(digest, data);
+      expect(data.equals(await blobs.get(digest))).toBe(true);
+    });
+
+    test("holds what many calls put at once, also the same blob", async () => {
+      const { blobs } = await open();
+      const chunks = Array.from({ length: 50 }, () => randomBytes(CHUNK_BYTES));
+      const digests = await Promise.all([...chunks, ...chunks].map((data) => put(blobs, data)));
+      const read = await Promise.all(digests.map((digest) => blobs.get(digest)));
+      expect(read.every((data, index) => data.equals(chunks[index % chunks.length]!))).toBe(true);
+    });
+
+    test("lists every blob once with its size", async () => {
+      const { blobs } = await open();
+      const expected = new Map<Digest, number>();
+      for (let bytes = 0; bytes < 300; bytes += 7) expected.set(await put(blobs, randomBytes(bytes)), bytes);
+      for (const digest of expected.keys()) await blobs.put(digest, await blobs.get(digest));
+      const listed = await listAll(blobs);
+      expect(listed).toHaveLength(expected.size);
+      expect(new Map(listed.map((blob) => [blob.digest, blob.bytes]))).toEqual(expected);
+    });
+
+    test("an empty one lists nothing", async () => {
+      const { blobs } = await open();
+      expect(await listAll(blobs)).toEqual([]);
+    });
+
+    test("removes a blob, and does not mind one that is not there", async () => {
+      const { blobs } = await open();
+      const digest = await put(blobs, Buffer.from("gone"));
+      await blobs.remove(digest);
+      await blobs.remove(digest);
+      expect(await blobs.has(digest)).toBe(false);
+      await expect(blobs.get(digest)).rejects.toMatchObject({ code: "blob-missing" });
+    });
+
+    test("lets nothing but a digest become a name", async () => {
+      const { blobs } = await open();
+      await expect(blobs.put("sha256:../../evil", Buffer.from("x"))).rejects.toThrow("not a digest");
+    });
+  });
+}
+
+async function listAll(blobs: BlobStore): Promise<{ digest: Digest; bytes: number }[]> {
+  const listed = [];
+  for await (const blob of blobs.list()) listed.push(blob);
+  return listed;
+}
