@@ -37,3 +37,12 @@ export function storeFault(error: unknown, doing: string): unknown {
       return error;
   }
 }
+
+/** Something is to be written to a store that was opened for reading. */
+export function readOnlyStore(folder: string): TplError {
+  return new TplError({
+    code: "store-no-permission",
+    message: `the store ${folder} can only be read`,
+    hint: "choose another store with --store, or ask its owner for access",
+  });
+}

@@ -21,8 +21,7 @@ import {
 import { dirname, join } from "node:path";
 import type { Digest } from "../../engine/artifact.ts";
 import type { BlobStore } from "../../engine/blobs.ts";
-import { TplError } from "../../engine/errors.ts";
-import { storeFault, systemCode } from "../fault.ts";
+import { readOnlyStore, storeFault, systemCode } from "../fault.ts";
 import { temporaryName } from "../temporary.ts";
 import { hexOf, isDigest } from "./digest.ts";
 import { blobCorrupt, blobMissing, matches } from "./verified.ts";
@@ -57,12 +56,7 @@ export function folderBlobs(path: string, options: { readOnly?: boolean } = {}):
     async put(digest, data) {
       const file = fileOf(digest);
       if (isPresent(file, digest)) return;
-      if (readOnly)
-        throw new TplError({
-          code: "store-no-permission",
-          message: `the store ${path} is open for reading alone`,
-          hint: "choose another store with --store",
-        });
+      if (readOnly) throw readOnlyStore(path);
       publish(join(path, "tmp", temporaryName()), file, data);
     },
     list: () => listFolder(root),
