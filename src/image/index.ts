@@ -1,0 +1,20 @@
+/**
+ * Images: a block device's content as a map of chunks, opened as copy-on-write views, sealed, moved in and out
+ * of files, served over NBD.
+ */
+export type { BlockDevice } from "./device.ts";
+export { type DeviceErrorCode, deviceError } from "./device-error.ts";
+export {
+  CHUNK_BYTES,
+  type ChunkMap,
+  chunkDigests,
+  decodeMap,
+  digestOf,
+  emptyMap,
+  encodeMap,
+  loadMap,
+  mapDigest,
+  storeMap,
+  withChanges,
+} from "./map.ts";
+export { type CowView, type OpenViewOptions, openView, type ViewStats } from "./view.ts";

@@ -1,0 +1,117 @@
+/**
+ * The overlay of a copy-on-write view: one sparse file, as long as the view, in which a written block stands
+ * at its own offset. Private to the view that made it, and removed when that closes. What it holds is known
+ * from the view's dirty map alone: after a crash it means nothing.
+ */
+import { close, fdatasync, ftruncate, open, read, writev } from "node:fs";
+import { unlink } from "node:fs/promises";
+import { promisify } from "node:util";
+import { deviceError } from "./device-error.ts";
+
+const openFile = promisify(open);
+const truncateFile = promisify(ftruncate);
+const syncData = promisify(fdatasync);
+const closeFile = promisify(close);
+
+export class Overlay {
+  readonly path: string;
+  readonly #fd: number;
+  /** Calls in the thread pool: the descriptor must not be closed, and its number used again, under them. */
+  #pending = 0;
+  #closing = false;
+  readonly #idle = Promise.withResolvers<void>();
+  #writtenBytes = 0;
+
+  /** Throws where something is at `path` already. */
+  static async create(path: string, sizeBytes: number): Promise<Overlay> {
+    const fd = await openFile(path, "wx+", 0o600);
+    try {
+      await truncateFile(fd, sizeBytes);
+    } catch (error) {
+      await closeFile(fd);
+      await unlink(path);
+      throw error;
+    }
+    return new Overlay(path, fd);
+  }
+
+  private constructor(path: string, fd: number) {
+    this.path = path;
+    this.#fd = fd;
+  }
+
+  get writtenBytes(): number {
+    return this.#writtenBytes;
+  }
+
+  /** Fills `into` from `offset` on. */
+  async read(into: Buffer, offset: number): Promise<void> {
+    for (let done = 0; done < into.length; ) {
+      const bytes = await this.#track(() => this.#readOnce(into, done, offset + done));
+      if (bytes === 0) throw deviceError("EIO", `the overlay ${this.path} ends early`);
+      done += bytes;
+    }
+  }
+
+  /** Writes the buffers one after the other from `offset` on. */
+  async write(buffers: readonly Buffer[], offset: number): Promise<void> {
+    let rest = buffers.filter((buffer) => buffer.length > 0);
+    while (rest.length > 0) {
+      const bytes = await this.#track(() => this.#writeOnce(rest, offset));
+      if (bytes === 0) throw deviceError("EIO", `the overlay ${this.path} takes no more`);
+      this.#writtenBytes += bytes;
+      offset += bytes;
+      rest = withoutFirst(rest, bytes);
+    }
+  }
+
+  async flush(): Promise<void> {
+    await this.#track(() => syncData(this.#fd));
+  }
+
+  /** Waits for the calls that are going on, closes and removes the file. Later calls reject. To be called once. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#pending > 0) await this.#idle.promise;
+    await closeFile(this.#fd);
+    await unlink(this.path);
+  }
+
+  async #track<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#closing) throw deviceError("ESHUTDOWN", "the view is closed");
+    this.#pending++;
+    try {
+      return await call();
+    } finally {
+      if (--this.#pending === 0 && this.#closing) this.#idle.resolve();
+    }
+  }
+
+  #readOnce(into: Buffer, at: number, offset: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      read(this.#fd, into, at, into.length - at, offset, (error, bytes) => {
+        if (error) reject(error);
+        else resolve(bytes);
+      });
+    });
+  }
+
+  #writeOnce(buffers: readonly Buffer[], offset: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      writev(this.#fd, buffers, offset, (error, bytes) => {
+        if (error) reject(error);
+        else resolve(bytes);
+      });
+    });
+  }
+}
+
+function withoutFirst(buffers: readonly Buffer[], bytes: number): Buffer[] {
+  let skip = bytes;
+  const rest: Buffer[] = [];
+  for (const buffer of buffers) {
+    if (skip < buffer.length) rest.push(buffer.subarray(skip));
+    skip = Math.max(0, skip - buffer.length);
+  }
+  return rest;
+}

@@ -1,0 +1,345 @@
+/**
+ * A copy-on-write view: an image as a block device that can be written. Reads come from the store chunk by
+ * chunk, on demand; writes go to a private overlay, by blocks of 4 KiB, so that writing to an unread chunk
+ * reads nothing. `seal` makes an image of what the view shows and costs what was changed. The image itself
+ * never changes. The view owns its overlay file: `close` removes it.
+ */
+import type { Digest, ImageArtifact } from "../engine/artifact.ts";
+import type { BlobStore } from "../engine/blobs.ts";
+import { ArtifactDamaged, TplError } from "../engine/errors.ts";
+import { ChunkCache } from "./chunk-cache.ts";
+import type { BlockDevice } from "./device.ts";
+import { deviceError } from "./device-error.ts";
+import { BLOCK_BYTES, DirtyMap } from "./dirty-map.ts";
+import { inParallel } from "./in-parallel.ts";
+import {
+  anyPresent,
+  asDamagedImage,
+  CHUNK_BYTES,
+  type ChunkMap,
+  chunkCount,
+  mapDigest,
+  storeMap,
+  withChanges,
+} from "./map.ts";
+import { Overlay } from "./overlay.ts";
+import { RangeLock } from "./range-lock.ts";
+import { storeChunk } from "./store-chunks.ts";
+
+/** Chunks that are read at once when sealing: 1 MiB. */
+const SEAL_GROUP_CHUNKS = 16;
+const SEAL_GROUPS_AT_A_TIME = 4;
+
+export interface OpenViewOptions {
+  blobs: BlobStore;
+  map: ChunkMap;
+  /** Default: the image's size. More: zeros behind it. Less: what lies past the end is gone. */
+  sizeBytes?: number;
+  /** Where the overlay file is made; nothing may be there. Not used by a read-only view. */
+  overlayPath: string;
+  readOnly?: boolean;
+}
+
+export interface CowView extends BlockDevice {
+  /** Bytes, maybe shared with the view's cache: not to be changed. */
+  read(offset: number, length: number): Promise<Buffer>;
+  /**
+   * Stores what the view shows, cut or grown to `sizeBytes`, and returns the image. Writes wait until it is
+   * done; the view goes on as before. Nothing is stored twice. Throws ArtifactDamaged where a chunk that has to
+   * be read is damaged.
+   */
+  seal(options?: { sizeBytes?: number }): Promise<ImageArtifact>;
+  stats(): ViewStats;
+  /**
+   * Why calls were rejected, if the cause was not in the call: the first damaged chunk (`ArtifactDamaged`),
+   * failed store read or overlay that could not be written.
+   */
+  fault(): Error | undefined;
+  /** Waits for the overlay's reads and writes in flight, then removes it. Later calls reject. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface ViewStats {
+  /** Read from the store. */
+  readBytes: number;
+  /** Written to the overlay. */
+  writtenBytes: number;
+  /** In the overlay now. */
+  dirtyBytes: number;
+}
+
+export async function openView(options: OpenViewOptions): Promise<CowView> {
+  const { blobs, map, overlayPath } = options;
+  const sizeBytes = options.sizeBytes ?? map.sizeBytes;
+  const shown = sizeBytes < map.sizeBytes ? withChanges(map, new Map(), sizeBytes) : map;
+  const overlay = options.readOnly ? undefined : await Overlay.create(overlayPath, sizeBytes);
+  return new View({ blobs, image: map, shown, sizeBytes, overlay });
+}
+
+interface ViewParts {
+  blobs: BlobStore;
+  /** As it was opened. */
+  image: ChunkMap;
+  /** The image without what lies past the view's end. */
+  shown: ChunkMap;
+  sizeBytes: number;
+  /** Absent: read-only. */
+  overlay: Overlay | undefined;
+}
+
+class View implements CowView {
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  readonly #blobs: BlobStore;
+  readonly #image: ChunkMap;
+  readonly #shown: ChunkMap;
+  readonly #overlay: Overlay | undefined;
+  readonly #cache: ChunkCache;
+  readonly #dirty: DirtyMap;
+  /** In blocks. Orders overlapping changes, so that completing a block never brings back what another one replaced. */
+  readonly #changes = new RangeLock();
+  /** Known once it was needed: it costs hashing the map. */
+  #imageDigest: Digest | undefined;
+  #fault: Error | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(parts: ViewParts) {
+    this.sizeBytes = parts.sizeBytes;
+    this.readOnly = parts.overlay === undefined;
+    this.#blobs = parts.blobs;
+    this.#image = parts.image;
+    this.#shown = parts.shown;
+    this.#overlay = parts.overlay;
+    this.#cache = new ChunkCache(parts.blobs, parts.shown);
+    this.#dirty = new DirtyMap((first, end) => anyPresent(parts.shown, first, end));
+  }
+
+  async read(offset: number, length: number): Promise<Buffer> {
+    this.#checkOpen();
+    const end = offset + length;
+    const shared = this.#withinCachedChunk(offset, end);
+    if (shared) return shared;
+
+    const into = Buffer.allocUnsafe(length);
+    const waits: Promise<void>[] = [];
+    const endBlock = Math.ceil(end / BLOCK_BYTES);
+    for (let at = offset; at < end; ) {
+      const block = Math.floor(at / BLOCK_BYTES);
+      const stop = Math.min(this.#dirty.endOfRun(block, endBlock) * BLOCK_BYTES, end);
+      const target = into.subarray(at - offset, stop - offset);
+      const state = this.#dirty.stateOf(block);
+      if (state === "written") waits.push(this.#overlay!.read(target, at));
+      else if (state === "zeroed") target.fill(0);
+      else this.#readImage(target, at, waits);
+      at = stop;
+    }
+    if (waits.length > 0) await Promise.all(waits);
+    return into;
+  }
+
+  async write(offset: number, data: Buffer): Promise<void> {
+    this.#checkWritable();
+    if (data.length === 0) return;
+    await this.#change(offset, offset + data.length, () => this.#overwrite(offset, data));
+  }
+
+  async writeZeroes(offset: number, length: number): Promise<void> {
+    this.#checkWritable();
+    if (length === 0) return;
+    await this.#change(offset, offset + length, () => this.#zero(offset, offset + length));
+  }
+
+  async trim(offset: number, length: number): Promise<void> {
+    await this.writeZeroes(offset, length);
+  }
+
+  async flush(): Promise<void> {
+    this.#checkOpen();
+    try {
+      await this.#overlay?.flush();
+    } catch (error) {
+      throw this.#overlayFault(error);
+    }
+  }
+
+  async seal(options: { sizeBytes?: number } = {}): Promise<ImageArtifact> {
+    this.#checkOpen();
+    const sizeBytes = options.sizeBytes ?? this.sizeBytes;
+    try {
+      return await this.#change(0, Number.POSITIVE_INFINITY, async () => {
+        const changes = await this.#storeChangedChunks(sizeBytes);
+        return await storeMap(this.#blobs, withChanges(this.#shown, changes, sizeBytes));
+      });
+    } catch (error) {
+      throw error instanceof Error && error.cause instanceof ArtifactDamaged ? error.cause : error;
+    }
+  }
+
+  stats(): ViewStats {
+    return {
+      readBytes: this.#cache.loads * CHUNK_BYTES,
+      writtenBytes: this.#overlay?.writtenBytes ?? 0,
+      dirtyBytes: this.#dirty.writtenBlocks() * BLOCK_BYTES,
+    };
+  }
+
+  fault(): Error | undefined {
+    return this.#fault;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#overlay?.close() ?? Promise.resolve();
+    return this.#closed;
+  }
+
+  /** The bytes where they lie in a cached chunk: the common case of a small read costs no copy. */
+  #withinCachedChunk(offset: number, end: number): Buffer | undefined {
+    const index = Math.floor(offset / CHUNK_BYTES);
+    const start = index * CHUNK_BYTES;
+    if (end > start + CHUNK_BYTES || end > this.#shown.sizeBytes) return undefined;
+    const block = Math.floor(offset / BLOCK_BYTES);
+    const endBlock = Math.ceil(end / BLOCK_BYTES);
+    if (this.#dirty.stateOf(block) !== "clean" || this.#dirty.endOfRun(block, endBlock) !== endBlock) {
+      return undefined;
+    }
+    const chunk = this.#cache.get(index);
+    if (!Buffer.isBuffer(chunk)) return undefined;
+    return chunk.subarray(offset - start, end - start);
+  }
+
+  /** Fills `target` with what the image has from `offset` on; what needs the store is added to `waits`. */
+  #readImage(target: Buffer, offset: number, waits: Promise<void>[]): void {
+    const end = offset + target.length;
+    for (let at = offset; at < end; ) {
+      const index = Math.floor(at / CHUNK_BYTES);
+      const start = index * CHUNK_BYTES;
+      const stop = Math.min(start + CHUNK_BYTES, end);
+      const part = target.subarray(at - offset, stop - offset);
+      const from = at - start;
+      // A cut image's last chunk still holds what lay past the cut.
+      const to = Math.max(from, Math.min(stop, this.#shown.sizeBytes) - start);
+      const fill = (chunk: Buffer) => {
+        part.fill(0, chunk.copy(part, 0, from, to));
+      };
+      const chunk = this.#cache.get(index);
+      if (chunk === undefined) part.fill(0);
+      else if (Buffer.isBuffer(chunk)) fill(chunk);
+      else waits.push(chunk.then(fill, (error) => this.#failRead(error)));
+      at = stop;
+    }
+  }
+
+  /** Orders a change of `[offset, end)`, in bytes, after the earlier ones that overlap it. */
+  #change<T>(offset: number, end: number, operation: () => Promise<T>): Promise<T> {
+    return this.#changes.run(Math.floor(offset / BLOCK_BYTES), Math.ceil(end / BLOCK_BYTES), operation);
+  }
+
+  async #overwrite(offset: number, data: Buffer): Promise<void> {
+    const end = offset + data.length;
+    const firstBlock = Math.floor(offset / BLOCK_BYTES);
+    const endBlock = Math.ceil(end / BLOCK_BYTES);
+    const [head, tail] = await Promise.all([
+      this.#toComplete(firstBlock * BLOCK_BYTES, offset),
+      this.#toComplete(end, Math.min(endBlock * BLOCK_BYTES, this.sizeBytes)),
+    ]);
+    try {
+      await this.#overlay!.write([head, data, tail], offset - head.length);
+    } catch (error) {
+      throw this.#overlayFault(error);
+    }
+    this.#dirty.markWritten(firstBlock, endBlock);
+  }
+
+  /** What the overlay needs of `[from, to)`, within one block, for that block to be whole. */
+  async #toComplete(from: number, to: number): Promise<Buffer> {
+    if (from >= to || this.#dirty.stateOf(Math.floor(from / BLOCK_BYTES)) === "written")
+      return Buffer.alloc(0);
+    return await this.read(from, to - from);
+  }
+
+  async #zero(offset: number, end: number): Promise<void> {
+    const firstWhole = Math.ceil(offset / BLOCK_BYTES);
+    const endWhole = end === this.sizeBytes ? Math.ceil(end / BLOCK_BYTES) : Math.floor(end / BLOCK_BYTES);
+    if (firstWhole > endWhole) return await this.#zeroWithinBlock(offset, end);
+    await this.#zeroWithinBlock(offset, firstWhole * BLOCK_BYTES);
+    await this.#zeroWithinBlock(endWhole * BLOCK_BYTES, end);
+    this.#dirty.markZeroed(firstWhole, endWhole);
+  }
+
+  async #zeroWithinBlock(offset: number, end: number): Promise<void> {
+    if (offset >= end) return;
+    const state = this.#dirty.stateOf(Math.floor(offset / BLOCK_BYTES));
+    const chunk = Math.floor(offset / CHUNK_BYTES);
+    const isZero = state === "zeroed" || (state === "clean" && !anyPresent(this.#shown, chunk, chunk + 1));
+    if (!isZero) await this.#overwrite(offset, Buffer.alloc(end - offset));
+  }
+
+  /** Puts the chunks that may differ from the shown image's; their digests, or null for zeros. */
+  async #storeChangedChunks(sizeBytes: number): Promise<Map<number, Buffer | null>> {
+    const changes = new Map<number, Buffer | null>();
+    await inParallel(groupsOf(this.#chunksToStore(sizeBytes)), SEAL_GROUPS_AT_A_TIME, async (group) => {
+      const start = group.first * CHUNK_BYTES;
+      const end = Math.min(start + group.count * CHUNK_BYTES, sizeBytes, this.sizeBytes);
+      const bytes = await this.read(start, Math.max(0, end - start));
+      for (let place = 0; place < group.count; place++) {
+        const index = group.first + place;
+        const chunk = bytes.subarray(place * CHUNK_BYTES, (place + 1) * CHUNK_BYTES);
+        changes.set(index, await storeChunk(this.#blobs, chunk));
+      }
+    });
+    return changes;
+  }
+
+  /** The dirty chunks, and those that the end of the view or of the new image cuts through. */
+  #chunksToStore(sizeBytes: number): number[] {
+    const indexes = new Set(this.#dirty.dirtyChunks());
+    for (const end of [sizeBytes, this.#shown.sizeBytes]) {
+      if (end % CHUNK_BYTES !== 0) indexes.add(Math.floor(end / CHUNK_BYTES));
+    }
+    const endChunk = chunkCount(sizeBytes);
+    return [...indexes].filter((index) => index < endChunk).sort((a, b) => a - b);
+  }
+
+  #failRead(error: unknown): never {
+    this.#imageDigest ??= mapDigest(this.#image);
+    const cause = asDamagedImage(error, this.#imageDigest);
+    if (cause instanceof Error) this.#fault ??= cause;
+    throw deviceError(
+      "EIO",
+      `cannot read the image: ${cause instanceof Error ? cause.message : cause}`,
+      cause,
+    );
+  }
+
+  #overlayFault(error: unknown): unknown {
+    if (error instanceof Error && !this.#closed) {
+      this.#fault ??= new TplError({
+        code: "overlay-failed",
+        message: `cannot keep what was written to the disk: ${error.message}`,
+        hint: "free space where the overlay is, or use a store on another file system",
+        cause: error,
+      });
+    }
+    return error;
+  }
+
+  #checkWritable(): void {
+    this.#checkOpen();
+    if (this.readOnly) throw deviceError("EPERM", "the view is read-only");
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw deviceError("ESHUTDOWN", "the view is closed");
+  }
+}
+
+/** Adjacent indexes together, up to `SEAL_GROUP_CHUNKS`. */
+function* groupsOf(indexes: readonly number[]): Generator<{ first: number; count: number }> {
+  for (let at = 0; at < indexes.length; ) {
+    const first = indexes[at]!;
+    let count = 1;
+    while (count < SEAL_GROUP_CHUNKS && indexes[at + count] === first + count) count++;
+    yield { first, count };
+    at += count;
+  }
+}
