@@ -4,6 +4,8 @@
  */
 export type { BlockDevice } from "./device.ts";
 export { type DeviceErrorCode, deviceError } from "./device-error.ts";
+export { exportImage } from "./export.ts";
+export { type ImportOptions, importFile, type TransferOptions } from "./import.ts";
 export {
   CHUNK_BYTES,
   type ChunkMap,
