@@ -2,6 +2,7 @@
  * `ext4/resize`: the image with its disk and file system at another size, grown or shrunk in place. Growing
  * writes metadata alone; the view is of the new size, with zeros behind the old one.
  */
+import type { StepContext } from "../../engine/plugin/context.ts";
 import { image } from "../../engine/plugin/port.ts";
 import { defineStep } from "../../engine/plugin/step.ts";
 import { diskTooSmall } from "./disk-too-small.ts";
@@ -10,7 +11,8 @@ import { clockOf } from "./fixed-clock.ts";
 import { MIB, sizeMiB } from "./options.ts";
 import { readSuperblock } from "./read-superblock.ts";
 import { minimumBlocks, resize2fs } from "./resize2fs.ts";
-import { fileSystemBytes } from "./superblock.ts";
+import { shrinkToMinimum } from "./shrink-to-minimum.ts";
+import { fileSystemBytes, type Superblock } from "./superblock.ts";
 
 export const resize = defineStep({
   name: "resize",
@@ -26,19 +28,33 @@ export const resize = defineStep({
     const before = await readSuperblock(step, file);
     const clock = clockOf(before);
     await e2fsck(step, file, "preen", clock);
-    if (fileSystemBytes(before) > sizeBytes) {
-      const minimumBytes = (await minimumBlocks(step, file, clock)) * before.blockSizeBytes;
-      if (minimumBytes > sizeBytes)
-        throw diskTooSmall({
-          what: "the content of the image",
-          neededBytes: minimumBytes,
-          availableBytes: sizeBytes,
-          diskBytes: sizeBytes,
-        });
-    }
+    if (fileSystemBytes(before) > sizeBytes) await makeRoom(step, file, before, sizeBytes, clock);
     // In blocks of the file system: resize2fs reads a bare number so, and a size suffix would round.
     await resize2fs(step, file, { blocks: Math.floor(sizeBytes / before.blockSizeBytes) }, clock);
     await e2fsck(step, file, "preen", clock);
     return { image: await disk.seal({ sizeBytes }) };
   },
 });
+
+/**
+ * Sees to it that the file system can be cut to `sizeBytes`. The estimate of `resize2fs -P` is far above the truth
+ * on a large file system with little in it, and resize2fs refuses to go below: then only shrinking it tells.
+ */
+async function makeRoom(
+  step: Pick<StepContext, "tool" | "log">,
+  file: string,
+  superblock: Superblock,
+  sizeBytes: number,
+  clock: Record<string, string>,
+): Promise<void> {
+  const estimateBytes = (await minimumBlocks(step, file, clock)) * superblock.blockSizeBytes;
+  if (estimateBytes <= sizeBytes) return;
+  const neededBytes = fileSystemBytes(await shrinkToMinimum(step, file, clock));
+  if (neededBytes <= sizeBytes) return;
+  throw diskTooSmall({
+    what: "the content of the image",
+    neededBytes,
+    availableBytes: sizeBytes,
+    diskBytes: sizeBytes,
+  });
+}

@@ -1,0 +1,11 @@
+/** The plugin `nbd`: images attached as network block devices for as long as a step needs them. */
+import { definePlugin } from "../../engine/plugin/plugin.ts";
+import { attachSource } from "./attach-source.ts";
+
+export { type FileSystemFacts, fileSystemFacts } from "./file-system-facts.ts";
+
+export default definePlugin({
+  name: "nbd",
+  summary: "Images attached as network block devices",
+  steps: [attachSource],
+});
