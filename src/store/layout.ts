@@ -1,0 +1,130 @@
+/**
+ * The store's folder, as format 1 lays it out:
+ *
+ *     store.json        {"schema": "tplgraph.store/1"}
+ *     blobs/ab/cdef…    damaged/…    tmp/…
+ *     records.sqlite    refs/NAME/TAG.json    runs/RUN/{started.json, NODE.log, record.json}
+ */
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { TplError } from "../engine/errors.ts";
+import { storeFault, systemCode } from "./fault.ts";
+import { removeLeftovers, writeAtomically } from "./temporary.ts";
+
+const FORMAT = 1;
+
+export interface OpenedFolder {
+  readOnly: boolean;
+}
+
+export interface OpenFolderOptions {
+  create: "if-missing" | "never";
+  mode: "read" | "write";
+  nowMs: number;
+}
+
+/**
+ * Opens the store in `path`, to write where that is wanted and permitted. Throws TplError `store-missing`,
+ * `store-newer`, `store-not-a-folder`, `store-not-empty` (a folder of other things), `store-no-permission`.
+ */
+export function openFolder(path: string, options: OpenFolderOptions): OpenedFolder {
+  const known = isStore(path);
+  if (!known) {
+    if (options.create === "never" || options.mode === "read") throw missing(path);
+    createStore(path);
+  }
+  if (options.mode === "read" || !isWritable(path)) return { readOnly: true };
+  makeFolders(path);
+  removeLeftovers(join(path, "tmp"), options.nowMs);
+  return { readOnly: false };
+}
+
+/** False: there is nothing, an empty folder, or one whose creation was cut short. */
+function isStore(path: string): boolean {
+  let text: string;
+  try {
+    text = readFileSync(join(path, "store.json"), "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return false;
+    throw storeFault(error, `open the store ${path}`);
+  }
+  const format = /^tplgraph\.store\/(\d+)$/.exec(schemaOf(text) ?? "")?.[1];
+  if (format === undefined)
+    throw new TplError({
+      code: "store-damaged",
+      message: `${join(path, "store.json")} is not a tplgraph store's`,
+      hint: `if ${path} is your store, write {"schema":"tplgraph.store/${FORMAT}"} into that file`,
+    });
+  if (Number(format) > FORMAT)
+    throw new TplError({
+      code: "store-newer",
+      message: `the store ${path} has format ${format}; this tplgraph knows formats up to ${FORMAT}`,
+      hint: "update tplgraph, or choose another store with --store",
+    });
+  return true;
+}
+
+function schemaOf(text: string): string | undefined {
+  try {
+    return (JSON.parse(text) as { schema?: string } | null)?.schema;
+  } catch {
+    return undefined; // not JSON, so no schema: the caller reports it
+  }
+}
+
+const FOLDERS = ["blobs", "tmp", "refs", "runs"];
+
+/** Two processes may do it at once: each step is one that the other may have done. */
+function createStore(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+    const names = readdirSync(path);
+    if (names.includes("store.json")) return; // another process was faster
+    const foreign = names.filter((name) => !FOLDERS.includes(name));
+    if (foreign.length > 0)
+      throw new TplError({
+        code: "store-not-empty",
+        message: `${path} is no store, and not empty: it has ${foreign.slice(0, 3).join(", ")}`,
+        hint: "choose an empty or a new folder with --store",
+      });
+    makeFolders(path);
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") throw notAFolder(path, error);
+    throw storeFault(error, `make the store ${path}`);
+  }
+  writeAtomically(path, join(path, "store.json"), `{"schema":"tplgraph.store/${FORMAT}"}\n`, {
+    durably: true,
+  });
+}
+
+function makeFolders(path: string): void {
+  for (const name of FOLDERS) mkdirSync(join(path, name), { recursive: true });
+}
+
+function isWritable(path: string): boolean {
+  return ["", "blobs", "tmp", "refs", "runs", "records.sqlite"].every((name) => {
+    try {
+      accessSync(join(path, name), constants.W_OK);
+      return true;
+    } catch (error) {
+      return systemCode(error) === "ENOENT";
+    }
+  });
+}
+
+function notAFolder(path: string, cause: unknown): TplError {
+  return new TplError({
+    code: "store-not-a-folder",
+    message: `the store ${path} is not a folder`,
+    hint: "choose a folder with --store",
+    cause,
+  });
+}
+
+function missing(path: string): TplError {
+  return new TplError({
+    code: "store-missing",
+    message: `there is no store in ${path}`,
+    hint: "tplgraph run makes one; or choose another with --store",
+  });
+}

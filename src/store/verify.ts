@@ -1,0 +1,62 @@
+/** Reads every blob again and compares it with its digest; then tells which artifacts are no longer whole. */
+import type { Digest } from "../engine/artifact.ts";
+import type { BlobStore } from "../engine/blobs.ts";
+import { TplError } from "../engine/errors.ts";
+import type { StoredArtifact } from "./inventory.ts";
+import { type PartsOf, type Presence, presence } from "./presence.ts";
+
+export interface VerifyOptions {
+  signal?: AbortSignal;
+  onProgress?(done: { blobs: number; bytes: number }): void;
+}
+
+export interface Verification {
+  blobs: number;
+  bytes: number;
+  /** Blobs whose content is not what their digest says. In a writable store they are moved to `damaged/`. */
+  damaged: Digest[];
+  /** What cannot be read whole: a blob of it is damaged or missing. */
+  broken: (StoredArtifact & { state: Exclude<Presence, "present"> })[];
+}
+
+/** `artifacts` is the store's inventory. */
+export async function verify(
+  blobs: BlobStore,
+  artifacts: readonly StoredArtifact[],
+  partsOf: PartsOf,
+  options: VerifyOptions = {},
+): Promise<Verification> {
+  const damaged = new Set<Digest>();
+  const done = { blobs: 0, bytes: 0 };
+  for await (const { digest, bytes } of blobs.list()) {
+    options.signal?.throwIfAborted();
+    if (!(await isWhole(blobs, digest))) damaged.add(digest);
+    done.blobs++;
+    done.bytes += bytes;
+    options.onProgress?.(done);
+  }
+  const broken: Verification["broken"] = [];
+  for (const stored of artifacts) {
+    options.signal?.throwIfAborted();
+    const state = await presence(stored.artifact, withoutThe(damaged, blobs), partsOf, { depth: "all" });
+    if (state !== "present") broken.push({ ...stored, state });
+  }
+  return { ...done, damaged: [...damaged], broken };
+}
+
+async function isWhole(blobs: BlobStore, digest: Digest): Promise<boolean> {
+  try {
+    await blobs.get(digest);
+    return true;
+  } catch (error) {
+    if (error instanceof TplError && error.code === "blob-corrupt") return false;
+    // Another process removed it between the listing and the reading.
+    if (error instanceof TplError && error.code === "blob-missing") return true;
+    throw error;
+  }
+}
+
+/** A store that is only read still has its damaged blobs in their places. */
+function withoutThe(damaged: ReadonlySet<Digest>, blobs: BlobStore): BlobStore {
+  return { ...blobs, has: async (digest) => !damaged.has(digest) && blobs.has(digest) };
+}
