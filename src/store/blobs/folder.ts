@@ -13,6 +13,7 @@ import {
   openSync,
   read,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -27,6 +28,9 @@ import { hexOf, isDigest } from "./digest.ts";
 import { blobCorrupt, blobMissing, matches } from "./verified.ts";
 
 const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** Node refuses more than 2 GiB in one call. */
+const MAX_CALL_BYTES = 2 ** 30;
 
 /**
  * `path` is the store's folder; what is missing in it is made on the first `put`.
@@ -96,19 +100,25 @@ async function readWhole(file: string, digest: Digest): Promise<Buffer> {
 
 function readSome(descriptor: number, data: Buffer, offset: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    read(descriptor, data, offset, data.length - offset, offset, (error, count) =>
+    read(descriptor, data, offset, Math.min(data.length - offset, MAX_CALL_BYTES), offset, (error, count) =>
       error ? reject(error) : resolve(count),
     );
   });
 }
 
-/** Kept, not removed: it is the only evidence of a failing disk. Another process may have moved it first. */
+/**
+ * Kept, not removed: it is the only evidence of a failing disk. Where another process has put the blob anew since
+ * it was read, the good one goes back to its place.
+ */
 function setAside(file: string, folder: string, digest: Digest): void {
-  mkdirSync(folder, { recursive: true });
+  const aside = join(folder, hexOf(digest));
   try {
-    renameSync(file, join(folder, hexOf(digest)));
+    mkdirSync(folder, { recursive: true });
+    renameSync(file, aside);
+    if (matches(digest, readFileSync(aside))) renameSync(aside, file);
   } catch (error) {
-    if (systemCode(error) !== "ENOENT") throw storeFault(error, `move damaged blob ${digest} to ${folder}`);
+    if (systemCode(error) === "ENOENT") return; // another process has moved it
+    throw storeFault(error, `move the damaged blob ${digest} to ${folder}`);
   }
 }
 
@@ -126,7 +136,7 @@ function writeNew(temporary: string, data: Uint8Array): void {
   const descriptor = withFolder(temporary, () => openSync(temporary, "wx", 0o444));
   try {
     for (let written = 0; written < data.byteLength; ) {
-      written += writeSync(descriptor, data, written, data.byteLength - written);
+      written += writeSync(descriptor, data, written, Math.min(data.byteLength - written, MAX_CALL_BYTES));
     }
   } finally {
     closeSync(descriptor);
