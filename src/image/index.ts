@@ -19,4 +19,5 @@ export {
   storeMap,
   withChanges,
 } from "./map.ts";
+export { NbdServer, type NbdServerOptions } from "./nbd/server.ts";
 export { type CowView, type OpenViewOptions, openView, type ViewStats } from "./view.ts";

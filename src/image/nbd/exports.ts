@@ -1,0 +1,30 @@
+/** What a server offers: block devices by name, and what the protocol tells a client about one. */
+import type { BlockDevice } from "../device.ts";
+import { TRANSMISSION_FLAGS as FLAGS } from "./protocol.ts";
+
+export type Exports = ReadonlyMap<string, BlockDevice>;
+
+/**
+ * The export that a client means. The empty name is the default export ("Option types", `NBD_OPT_EXPORT_NAME`):
+ * here, the only one.
+ */
+export function findExport(
+  exports: Exports,
+  name: string,
+): { name: string; device: BlockDevice } | undefined {
+  const device = exports.get(name);
+  if (device) return { name, device };
+  if (name !== "" || exports.size !== 1) return undefined;
+  for (const [only, device] of exports) return { name: only, device };
+  return undefined;
+}
+
+/**
+ * "Transmission flags". All connections to an export share one device, so a flush on any of them covers what
+ * was written through the others: CAN_MULTI_CONN.
+ */
+export function transmissionFlags(device: BlockDevice): number {
+  const always =
+    FLAGS.HAS_FLAGS | FLAGS.SEND_FLUSH | FLAGS.SEND_FUA | FLAGS.CAN_MULTI_CONN | FLAGS.SEND_CACHE;
+  return always | (device.readOnly ? FLAGS.READ_ONLY : FLAGS.SEND_TRIM | FLAGS.SEND_WRITE_ZEROES);
+}

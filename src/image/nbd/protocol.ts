@@ -1,0 +1,87 @@
+/**
+ * The numbers of the NBD protocol, from NetworkBlockDevice/nbd doc/proto.md; each group names its section
+ * there. All fields on the wire are big-endian.
+ */
+
+/** "Newstyle negotiation". */
+export const NBDMAGIC = 0x4e42444d41474943n;
+export const IHAVEOPT = 0x49484156454f5054n;
+export const OPTION_REPLY_MAGIC = 0x0003e889045565a9n;
+/** "Request message", "Simple reply message". */
+export const REQUEST_MAGIC = 0x25609513;
+export const SIMPLE_REPLY_MAGIC = 0x67446698;
+
+export const CLIENT_FLAGS_BYTES = 4;
+export const OPTION_HEADER_BYTES = 16;
+export const OPTION_REPLY_HEADER_BYTES = 20;
+export const REQUEST_BYTES = 28;
+export const SIMPLE_REPLY_BYTES = 16;
+
+/** "Flag fields": handshake flags, and the client's answer to them (the same bits). */
+export const FLAG_FIXED_NEWSTYLE = 1 << 0;
+export const FLAG_NO_ZEROES = 1 << 1;
+/** What ends the reply to `NBD_OPT_EXPORT_NAME` where the client did not ask for none. */
+export const EXPORT_NAME_PADDING_BYTES = 124;
+
+/** "Transmission flags". */
+export const TRANSMISSION_FLAGS = {
+  HAS_FLAGS: 1 << 0,
+  READ_ONLY: 1 << 1,
+  SEND_FLUSH: 1 << 2,
+  SEND_FUA: 1 << 3,
+  SEND_TRIM: 1 << 5,
+  SEND_WRITE_ZEROES: 1 << 6,
+  CAN_MULTI_CONN: 1 << 8,
+  SEND_CACHE: 1 << 10,
+} as const;
+
+/** "Option types": those that are answered with something else than `ERR_UNSUP`. */
+export const OPT = { EXPORT_NAME: 1, ABORT: 2, LIST: 3, INFO: 6, GO: 7 } as const;
+
+/** "Option reply types". Errors have the highest bit set. */
+export const REP = {
+  ACK: 1,
+  SERVER: 2,
+  INFO: 3,
+  ERR_UNSUP: 0x8000_0001,
+  ERR_INVALID: 0x8000_0003,
+  ERR_UNKNOWN: 0x8000_0006,
+  ERR_TOO_BIG: 0x8000_0009,
+} as const;
+
+/** "Option types", `NBD_OPT_GO`: kinds of `NBD_REP_INFO`. */
+export const INFO = { EXPORT: 0, BLOCK_SIZE: 3 } as const;
+
+/** "Request types". */
+export const CMD = {
+  READ: 0,
+  WRITE: 1,
+  DISC: 2,
+  FLUSH: 3,
+  TRIM: 4,
+  CACHE: 5,
+  WRITE_ZEROES: 6,
+} as const;
+
+/** "Command flags". */
+export const CMD_FLAG = { FUA: 1 << 0, NO_HOLE: 1 << 1 } as const;
+
+/** "Error values": those that a server may send. */
+export const NBD_ERROR = {
+  NONE: 0,
+  EPERM: 1,
+  EIO: 5,
+  EINVAL: 22,
+  ENOSPC: 28,
+  EOVERFLOW: 75,
+  ESHUTDOWN: 108,
+} as const;
+export type NbdError = (typeof NBD_ERROR)[keyof typeof NBD_ERROR];
+
+/** "Block size constraints": what this server answers to `NBD_INFO_BLOCK_SIZE`. */
+export const MIN_BLOCK_BYTES = 1;
+export const PREFERRED_BLOCK_BYTES = 4096;
+export const MAX_PAYLOAD_BYTES = 32 * 1024 * 1024;
+
+/** "Terminology and conventions": no string is longer. */
+export const MAX_STRING_BYTES = 4096;

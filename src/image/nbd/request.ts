@@ -1,0 +1,52 @@
+/** A request of the transmission phase, as it came in, and whether it can be served at all. */
+import type { BlockDevice } from "../device.ts";
+import { CMD, CMD_FLAG, MAX_PAYLOAD_BYTES, NBD_ERROR, type NbdError, REQUEST_MAGIC } from "./protocol.ts";
+
+export interface Request {
+  flags: number;
+  type: number;
+  /** 8 bytes of the client's, for the reply. */
+  cookie: Buffer;
+  /** Beyond 2^53 not exact, which is past the end of any device. */
+  offset: number;
+  length: number;
+}
+
+/** "Request message"; undefined: not one. */
+export function parseRequest(header: Buffer): Request | undefined {
+  if (header.readUInt32BE(0) !== REQUEST_MAGIC) return undefined;
+  return {
+    flags: header.readUInt16BE(4),
+    type: header.readUInt16BE(6),
+    cookie: header.subarray(8, 16),
+    offset: header.readUInt32BE(16) * 2 ** 32 + header.readUInt32BE(20),
+    length: header.readUInt32BE(24),
+  };
+}
+
+/** The error to answer without asking the device ("Request types", "Error values"); NONE: it can be tried. */
+export function refusal(request: Request, device: BlockDevice): NbdError {
+  const { type, flags, offset, length } = request;
+  const allowedFlags = CMD_FLAG.FUA | (type === CMD.WRITE_ZEROES ? CMD_FLAG.NO_HOLE : 0);
+  if ((flags & ~allowedFlags) !== 0) return NBD_ERROR.EINVAL;
+
+  const pastEnd = offset + length > device.sizeBytes;
+  switch (type) {
+    case CMD.READ:
+      if (length > MAX_PAYLOAD_BYTES) return NBD_ERROR.EOVERFLOW;
+      return pastEnd ? NBD_ERROR.EINVAL : NBD_ERROR.NONE;
+    case CMD.CACHE:
+      return pastEnd ? NBD_ERROR.EINVAL : NBD_ERROR.NONE;
+    case CMD.FLUSH:
+      return offset !== 0 || length !== 0 ? NBD_ERROR.EINVAL : NBD_ERROR.NONE;
+    case CMD.TRIM:
+      if (device.readOnly) return NBD_ERROR.EPERM;
+      return pastEnd ? NBD_ERROR.EINVAL : NBD_ERROR.NONE;
+    case CMD.WRITE:
+    case CMD.WRITE_ZEROES:
+      if (device.readOnly) return NBD_ERROR.EPERM;
+      return pastEnd ? NBD_ERROR.ENOSPC : NBD_ERROR.NONE;
+    default:
+      return NBD_ERROR.EINVAL;
+  }
+}
