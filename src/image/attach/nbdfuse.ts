@@ -1,0 +1,102 @@
+/**
+ * An NBD export as a file, by nbdfuse(1): it mounts a FUSE file system over a regular file. The file belongs to
+ * the caller, who makes it before and removes it afterwards; the nbdfuse process is found by the path it serves.
+ */
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { TplError } from "../../engine/errors.ts";
+import { argumentsOf, processIds, signalProcess } from "../process/process-list.ts";
+import { isMounted } from "./mountinfo.ts";
+import { startSystemTool, systemTool } from "./system-tool.ts";
+import { becomes } from "./waiting.ts";
+
+const START_TIMEOUT_MS = 10_000;
+const EXIT_TIMEOUT_MS = 3000;
+
+export interface NbdfuseOptions {
+  /** `nbd+unix:///EXPORT?socket=PATH`. */
+  uri: string;
+  /** An empty regular file; shows the export's content from then on. */
+  path: string;
+  readOnly: boolean;
+  signal?: AbortSignal;
+}
+
+/** Resolves once `path` can be opened. Its process stays until `detachNbdfuse`. */
+export async function attachNbdfuse(options: NbdfuseOptions): Promise<void> {
+  const { uri, path } = options;
+  const pidFile = `${path}.pid`;
+  const mode = options.readOnly ? ["--readonly"] : [];
+  const tool = startSystemTool("nbdfuse", [...mode, "--pidfile", pidFile, path, uri]);
+  let ended = false;
+  const failure = tool.ended.then((error) => {
+    ended = true;
+    return error;
+  });
+  // It writes its pid file when it is ready. Looking at `path` itself would wait for a process that waits for us.
+  const done = () => ended || isWritten(pidFile);
+  const ready = await becomes(done, { timeoutMs: START_TIMEOUT_MS, everyMs: 5, signal: options.signal });
+  if (ended) throw notAttached(uri, await failure);
+  options.signal?.throwIfAborted();
+  if (!ready) throw notAttached(uri, undefined);
+  tool.process.unref();
+}
+
+/**
+ * Unmounts, and waits until the process that served it has ended: its last requests have reached the server then.
+ * Nothing happens where nothing is attached. Throws ToolError when the file is still open somewhere.
+ */
+export async function detachNbdfuse(path: string, signal?: AbortSignal): Promise<void> {
+  await unmountFuse(path, signal);
+  const gone = async () => (await nbdfusesOf(path)).length === 0;
+  if (await becomes(gone, { timeoutMs: EXIT_TIMEOUT_MS, signal })) return;
+  for (const pid of await nbdfusesOf(path)) signalProcess(pid, "SIGKILL");
+  await becomes(gone, { timeoutMs: EXIT_TIMEOUT_MS, signal });
+  await unmountFuse(path, signal); // one that had not got round to mounting when we looked first
+  if (await gone()) return;
+  throw new TplError({
+    code: "device-busy",
+    message: `nbdfuse over ${path} does not end`,
+    hint: "tplgraph cleanup tries again",
+  });
+}
+
+async function unmountFuse(path: string, signal: AbortSignal | undefined): Promise<void> {
+  const options = signal ? { signal } : {};
+  while (isMounted(path)) {
+    try {
+      if (process.geteuid?.() === 0) await systemTool("umount", ["--no-canonicalize", "--", path], options);
+      else await systemTool("fusermount3", ["-u", "--", path], options);
+    } catch (error) {
+      if (isMounted(path)) throw error;
+    }
+  }
+}
+
+async function nbdfusesOf(path: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const pid of processIds()) {
+    const args = await argumentsOf(pid);
+    if (args.length > 1 && basename(args[0]!) === "nbdfuse" && args.includes(path)) found.push(pid);
+  }
+  return found;
+}
+
+function isWritten(pidFile: string): boolean {
+  try {
+    return readFileSync(pidFile, "utf8").length > 0;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+function notAttached(uri: string, cause: unknown): TplError {
+  const why = cause instanceof Error ? cause.message : "it did not become ready";
+  return new TplError({
+    code: "attach-failed",
+    message: `nbdfuse cannot show ${uri} as a file: ${why}`,
+    hint: "tplgraph doctor shows what this machine can attach with",
+    cause,
+  });
+}
