@@ -1,0 +1,79 @@
+/**
+ * Releases what a journal says was taken. Every release may run twice, and from another process than the one
+ * that took the thing: "it is not there" is success, anything else that keeps it there is thrown.
+ */
+import { lstatSync, realpathSync } from "node:fs";
+import { unlink } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, normalize } from "node:path";
+import { TplError } from "../engine/errors.ts";
+import type { Acquisition, Release } from "../engine/run/journal.ts";
+import { disconnectKernelNbd } from "./attach/kernel-nbd.ts";
+import { detachLoop } from "./attach/loop.ts";
+import { unmount } from "./attach/mount.ts";
+import { mountsWithin } from "./attach/mountinfo.ts";
+import { detachNbdfuse } from "./attach/nbdfuse.ts";
+import { systemTool } from "./attach/system-tool.ts";
+
+export const releaseAcquisition: Release = async (acquisition, signal) => {
+  switch (acquisition.kind) {
+    case "folder":
+      return await removeFolder(acquisition.path, signal);
+    case "file":
+      return await removeFile(acquisition.path);
+    case "mount":
+      return await unmount(acquisition.path, signal);
+    case "loop":
+      return await detachLoop(acquisition.backingFile, signal);
+    case "nbdfuse":
+      return await detachNbdfuse(acquisition.path, signal);
+    case "kernel-nbd":
+      return await disconnectKernelNbd(acquisition.device, acquisition.socketPath, signal);
+  }
+};
+
+/** For messages: `mount /run/…`. */
+export function describeAcquisition(acquisition: Acquisition): string {
+  if (acquisition.kind === "loop") return `loop device over ${acquisition.backingFile}`;
+  if (acquisition.kind === "kernel-nbd") return acquisition.device;
+  return `${acquisition.kind} ${acquisition.path}`;
+}
+
+/** By a tool, so that a large tree keeps none of this process's threads busy. Never across a mount point. */
+async function removeFolder(path: string, signal: AbortSignal): Promise<void> {
+  const place = placeOf(path);
+  if (place === undefined) return;
+  const mounted = mountsWithin(place);
+  if (mounted.length > 0)
+    throw new TplError({
+      code: "folder-has-mounts",
+      message: `${path} is not removed: ${mounted.map((mount) => mount.path).join(", ")} is still mounted`,
+      hint: "unmount it, then run tplgraph cleanup",
+    });
+  await systemTool("rm", ["--recursive", "--force", "--one-file-system", "--", place], { signal });
+}
+
+async function removeFile(path: string): Promise<void> {
+  const place = placeOf(path);
+  if (place === undefined) return;
+  try {
+    await unlink(place);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+/** As the kernel names it in mountinfo: its folder's links followed, its own not. Undefined: it is not there. */
+function placeOf(path: string): string | undefined {
+  if (!isAbsolute(path) || normalize(path) !== path || dirname(path) === "/")
+    throw new Error(`bug: ${path} is no path that a run can own`);
+  try {
+    const place = join(realpathSync(dirname(path)), basename(path));
+    // Below a mount point nothing may be asked: the question could end at a disk that this process serves.
+    if (mountsWithin(place).length > 0) return place;
+    lstatSync(place);
+    return place;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
