@@ -1,0 +1,92 @@
+/**
+ * The services of a run (`engine/run/services.ts`) by a disk host. The host is started at once, since the
+ * journal is its; it and everything it holds go with `close`, or with this process.
+ */
+import { resolve } from "node:path";
+import type { StartServices } from "../../engine/run/services.ts";
+import { identityOf } from "../process/identity.ts";
+import { releaseAcquisition } from "../release.ts";
+import { fromMessage } from "./error-message.ts";
+import { HostProcess } from "./host-process.ts";
+import { journalPath, readJournal } from "./journal-file.ts";
+import type { BlobsOrigin } from "./protocol.ts";
+import { releaseHeld } from "./release-held.ts";
+import { remoteDisk } from "./remote-disk.ts";
+
+export interface DiskHostOptions {
+  /** The store's folder: the journal, overlays and scratch folders lie in it. */
+  store: string;
+  blobs: BlobsOrigin;
+  /** What the host and its NBD server have to say, a line each. */
+  log?(line: string): void;
+}
+
+export function diskHostServices(options: DiskHostOptions): StartServices {
+  const store = resolve(options.store);
+  return async (run) => {
+    const host = new HostProcess(run, options.log ?? (() => {}));
+    const { runFolder } = await host
+      .request({ op: "start", run, process: identityOf(process.pid)!, store, blobs: options.blobs })
+      .catch(async (error) => {
+        await host.end();
+        throw error;
+      });
+    return {
+      runFolder,
+      release: releaseAcquisition,
+      journal: {
+        async take(node, acquisition) {
+          const { held } = await host.request({ op: "take", node, acquisition });
+          return {
+            async released() {
+              await host.request({ op: "released", held });
+            },
+          };
+        },
+      },
+      async openDisk(node, diskOptions) {
+        const info = await host.request({ op: "open", node, options: diskOptions });
+        const { disk } = info;
+        return {
+          disk: remoteDisk(host, info),
+          async close(signal) {
+            await unlessAborted(signal, host.request({ op: "close", disk }));
+          },
+          async fault() {
+            const fault = await host.request({ op: "fault", disk });
+            return fault ? fromMessage(fault) : undefined;
+          },
+        };
+      },
+      putFile: (path) => host.request({ op: "put-file", path: resolve(path) }),
+      putImage: (path) => host.request({ op: "put-image", path: resolve(path) }),
+      async close() {
+        if (host.hasDied) return await releaseForDeadHost(store, run);
+        const failures = await host.request({ op: "goodbye" });
+        await host.end();
+        return failures.map(({ what, error }) => ({ hook: what, error: fromMessage(error) }));
+      },
+    };
+  };
+}
+
+/** Nobody serves the disks any more: what is mounted is released with errors in its file system, but released. */
+async function releaseForDeadHost(store: string, run: string) {
+  const journal = readJournal(journalPath(store, run));
+  if (!journal) return [];
+  const { failures } = await releaseHeld(journal);
+  if (journal.held().length === 0) journal.remove();
+  return failures.map(({ what, error }) => ({ hook: what, error }));
+}
+
+async function unlessAborted(signal: AbortSignal, done: Promise<unknown>): Promise<void> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await Promise.race([done, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * The disk host's state and its answers: the journal, the blob store, the NBD server and the open disks of one
+ * run. It must never open, list or stat anything below a mount point or a file that it serves itself: that
+ * would wait for this very process. Tools do that, as child processes.
+ */
+import { readFile } from "node:fs/promises";
+import type { FileArtifact } from "../../engine/artifact.ts";
+import type { BlobStore } from "../../engine/blobs.ts";
+import { TplError } from "../../engine/errors.ts";
+import { sha256 } from "../../engine/key/canonical.ts";
+import { becomes } from "../attach/waiting.ts";
+import { importFile } from "../import.ts";
+import { NbdServer } from "../nbd/server.ts";
+import { identityOf, thisMachine } from "../process/identity.ts";
+import { toMessage } from "./error-message.ts";
+import { JournalFile } from "./journal-file.ts";
+import type { BlobsOrigin, HostAnswers, HostRequest } from "./protocol.ts";
+import { type ReleaseResult, releaseHeld } from "./release-held.ts";
+import { makeRunFolders, type RunFolders, runFolders } from "./run-folders.ts";
+import { openServedDisk, type ServedDisk } from "./served-disk.ts";
+
+/** What was being done for a run that has gone gets this long to notice. */
+const SETTLE_MS = 2000;
+/** Node reads no more than this at once (`kIoMaxLength`), and a blob is handed over whole. */
+const MAX_FILE_BYTES = 2 ** 31 - 1;
+
+type Answer = HostAnswers[HostRequest["op"]];
+
+export class DiskHost {
+  readonly #log: (line: string) => void;
+  readonly #ending = new AbortController();
+  readonly #underWay = new Set<Promise<Answer>>();
+  readonly #disks = new Map<number, ServedDisk>();
+  /** Of closed disks. */
+  readonly #faults = new Map<number, Error | undefined>();
+  #run: StartedRun | undefined;
+  #lastDisk = 0;
+
+  constructor(log: (line: string) => void) {
+    this.#log = log;
+  }
+
+  answer(request: HostRequest): Promise<Answer> {
+    if (this.#ending.signal.aborted) return Promise.reject(this.#ending.signal.reason);
+    const answer = this.#answer(request);
+    this.#underWay.add(answer);
+    const done = () => this.#underWay.delete(answer);
+    answer.then(done, done);
+    return answer;
+  }
+
+  /** The engine has gone without a goodbye: releases all there is, in reverse, while the disks are still served. */
+  async end(): Promise<void> {
+    this.#ending.abort(new TplError({ code: "cancelled", message: "the run has ended" }));
+    await becomes(() => this.#underWay.size === 0, { timeoutMs: SETTLE_MS });
+    if (this.#run) await this.#releaseAll(this.#run.journal);
+  }
+
+  #answer(request: HostRequest): Promise<Answer> {
+    switch (request.op) {
+      case "start":
+        return this.#start(request);
+      case "take":
+        return this.#take(request);
+      case "released":
+        return this.#released(request.held);
+      case "open":
+        return this.#open(request);
+      case "file":
+        return this.#disk(request.disk).file();
+      case "device":
+        return this.#disk(request.disk).device();
+      case "mount":
+        return this.#disk(request.disk).mount(request.options);
+      case "unmount":
+        return this.#disk(request.disk).unmount().then(toNull);
+      case "seal":
+        return this.#seal(request);
+      case "stats":
+        return Promise.resolve(this.#disk(request.disk).view.stats());
+      case "fault":
+        return this.#fault(request.disk);
+      case "close":
+        return this.#close(request.disk);
+      case "put-file":
+        return this.#putFile(request.path);
+      case "put-image":
+        return this.#putImage(request.path);
+      case "goodbye":
+        return this.#goodbye();
+    }
+  }
+
+  async #start({
+    run,
+    process: engine,
+    store,
+    blobs,
+  }: HostRequest & { op: "start" }): Promise<HostAnswers["start"]> {
+    const folders = runFolders(store, run);
+    const journal = JournalFile.create(store, {
+      schema: "tplgraph.journal/1",
+      run,
+      machine: thisMachine(),
+      process: engine,
+      host: identityOf(process.pid)!,
+    });
+    journal.take("", { kind: "folder", path: folders.scratch });
+    journal.take("", { kind: "folder", path: folders.short });
+    makeRunFolders(folders);
+    this.#run = { journal, folders, blobs: await openBlobs(blobs) };
+    return { runFolder: folders.scratchLink };
+  }
+
+  async #take({ node, acquisition }: HostRequest & { op: "take" }): Promise<HostAnswers["take"]> {
+    return { held: this.#started().journal.take(node, acquisition) };
+  }
+
+  async #released(held: number): Promise<null> {
+    this.#started().journal.released(held);
+    return null;
+  }
+
+  async #open({ node, options }: HostRequest & { op: "open" }): Promise<HostAnswers["open"]> {
+    const run = this.#started();
+    const { journal, blobs, folders } = run;
+    run.server ??= listen(`${folders.short}/nbd.sock`, this.#log);
+    const { server, socketPath } = await run.server;
+    const disk = ++this.#lastDisk;
+    const exportName = `d${disk}`;
+    const around = {
+      blobs,
+      journal,
+      server,
+      folders,
+      socketPath,
+      ending: this.#ending.signal,
+      log: this.#log,
+    };
+    const served = await openServedDisk(exportName, node, options, around);
+    this.#disks.set(disk, served);
+    return { disk, sizeBytes: served.view.sizeBytes, socketPath, exportName };
+  }
+
+  async #seal({ disk, sizeBytes }: HostRequest & { op: "seal" }): Promise<HostAnswers["seal"]> {
+    const image = await this.#disk(disk).seal(sizeBytes === undefined ? {} : { sizeBytes });
+    this.#forget(disk);
+    return image;
+  }
+
+  async #fault(disk: number): Promise<HostAnswers["fault"]> {
+    const fault = this.#disks.get(disk)?.view.fault() ?? this.#faults.get(disk);
+    return fault ? toMessage(fault) : null;
+  }
+
+  async #close(disk: number): Promise<null> {
+    await this.#disks.get(disk)?.close();
+    this.#forget(disk);
+    return null;
+  }
+
+  async #putFile(path: string): Promise<FileArtifact> {
+    this.#refuseOwn(path);
+    const data = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== "ERR_FS_FILE_TOO_LARGE") throw cause;
+      throw new TplError({
+        code: "file-too-large",
+        message: `${path} has more than ${MAX_FILE_BYTES} bytes, too many for one blob`,
+        hint: "store it as an image",
+        cause,
+      });
+    });
+    const digest = `sha256:${sha256(data)}` as const;
+    await this.#started().blobs.put(digest, data);
+    return { type: "file", digest, bytes: data.length };
+  }
+
+  async #putImage(path: string): Promise<HostAnswers["put-image"]> {
+    this.#refuseOwn(path);
+    return await importFile(this.#started().blobs, path, { signal: this.#ending.signal });
+  }
+
+  async #goodbye(): Promise<HostAnswers["goodbye"]> {
+    if (!this.#run) return [];
+    const failures: ReleaseResult["failures"] = [];
+    for (const disk of [...this.#disks.values()].reverse()) {
+      await disk.close().catch((error) => failures.push({ what: `close disk ${disk.name}`, error }));
+    }
+    failures.push(...(await this.#releaseAll(this.#run.journal)));
+    return failures.map(({ what, error }) => ({ what, error: toMessage(error) }));
+  }
+
+  async #releaseAll(journal: JournalFile): Promise<ReleaseResult["failures"]> {
+    const { failures } = await releaseHeld(journal);
+    if (journal.held().length === 0) {
+      journal.remove();
+      this.#run = undefined;
+    }
+    return failures;
+  }
+
+  /** Reading what this process serves could take every thread it has to answer with. */
+  #refuseOwn(path: string): void {
+    for (const { acquisition } of this.#started().journal.held()) {
+      if (acquisition.kind !== "mount" && acquisition.kind !== "nbdfuse") continue;
+      if (path === acquisition.path || path.startsWith(`${acquisition.path}/`))
+        throw new Error(`bug: ${path} is on a disk of this run; seal the disk, or copy the file with a tool`);
+    }
+  }
+
+  #forget(disk: number): void {
+    const served = this.#disks.get(disk);
+    if (!served) return;
+    this.#faults.set(disk, served.view.fault());
+    this.#disks.delete(disk);
+  }
+
+  #disk(disk: number): ServedDisk {
+    const served = this.#disks.get(disk);
+    if (!served) throw new Error(`bug: disk d${disk} is closed`);
+    return served;
+  }
+
+  #started(): StartedRun {
+    if (!this.#run) throw new Error("bug: the disk host was not told which run it serves");
+    return this.#run;
+  }
+}
+
+interface StartedRun {
+  journal: JournalFile;
+  folders: RunFolders;
+  blobs: BlobStore;
+  /** From the first disk on. */
+  server?: Promise<{ server: NbdServer; socketPath: string }>;
+}
+
+async function openBlobs(origin: BlobsOrigin): Promise<BlobStore> {
+  const module = await import(origin.module);
+  return await module[origin.open](...origin.arguments);
+}
+
+async function listen(socketPath: string, log: (line: string) => void) {
+  const server = new NbdServer({ log });
+  await server.listen(socketPath);
+  return { server, socketPath };
+}
+
+function toNull(): null {
+  return null;
+}

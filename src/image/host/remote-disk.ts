@@ -1,0 +1,22 @@
+/** A disk as a step sees it: each method is a request to the disk host. */
+import type { Disk } from "../../engine/plugin/disk.ts";
+import type { HostProcess } from "./host-process.ts";
+import type { OpenedDiskInfo } from "./protocol.ts";
+
+export function remoteDisk(host: HostProcess, info: OpenedDiskInfo): Disk {
+  const { disk, sizeBytes, socketPath, exportName } = info;
+  return {
+    sizeBytes,
+    socketPath,
+    exportName,
+    uri: `nbd+unix:///${exportName}?socket=${encodeURI(socketPath)}`,
+    file: () => host.request({ op: "file", disk }),
+    device: () => host.request({ op: "device", disk }),
+    mount: (options = {}) => host.request({ op: "mount", disk, options }),
+    async unmount() {
+      await host.request({ op: "unmount", disk });
+    },
+    seal: (options = {}) => host.request({ op: "seal", disk, ...options }),
+    stats: () => host.request({ op: "stats", disk }),
+  };
+}
