@@ -48,14 +48,21 @@ export function heldDevice(device: BlockDevice): HeldDevice {
   const watchers: { count: number; resolve(): void }[] = [];
   const hold = async <T>(call: string, offset: number, length: number, act: () => Promise<T>): Promise<T> => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const entry = { call, offset, length, go: resolve, fail: reject };
+    const settle = (how: () => void) => {
+      const place = waiting.indexOf(entry);
+      if (place >= 0) waiting.splice(place, 1);
+      how();
+    };
+    const entry = {
+      call,
+      offset,
+      length,
+      go: () => settle(resolve),
+      fail: (error: Error) => settle(() => reject(error)),
+    };
     waiting.push(entry);
     for (const watcher of watchers) if (waiting.length >= watcher.count) watcher.resolve();
-    try {
-      await promise;
-    } finally {
-      waiting.splice(waiting.indexOf(entry), 1);
-    }
+    await promise;
     return await act();
   };
   return {

@@ -1,0 +1,194 @@
+/** From proto.md, "Fixed newstyle negotiation", "Option types" and "Option reply types". */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { memoryDevice, zeroDevice } from "../../../src/testing/devices.ts";
+import { infoRequest, optionFrame, requestFrame, u32 } from "./raw-client.ts";
+import { type ServerFixture, startServer } from "./server-fixture.ts";
+
+const EXPORT_NAME = 1;
+const ABORT = 2;
+const LIST = 3;
+const INFO = 6;
+const GO = 7;
+const ACK = 1;
+const SERVER = 2;
+const REP_INFO = 3;
+const ERR_UNSUP = 0x80000001;
+const ERR_INVALID = 0x80000003;
+const ERR_UNKNOWN = 0x80000006;
+const ERR_TOO_BIG = 0x80000009;
+
+/** HAS_FLAGS, SEND_FLUSH, SEND_FUA, SEND_TRIM, SEND_WRITE_ZEROES, CAN_MULTI_CONN, SEND_CACHE. */
+const WRITABLE_FLAGS = 0b101_0110_1101;
+/** HAS_FLAGS, READ_ONLY, SEND_FLUSH, SEND_FUA, CAN_MULTI_CONN, SEND_CACHE. */
+const READ_ONLY_FLAGS = 0b101_0000_1111;
+
+let fixture: ServerFixture;
+
+beforeEach(async () => {
+  fixture = await startServer();
+  fixture.server.addExport("disk", zeroDevice(5_000_000_000));
+  fixture.server.addExport("Größe", memoryDevice(Buffer.alloc(1000), { readOnly: true }));
+});
+afterEach(() => fixture[Symbol.asyncDispose]());
+
+describe("the handshake", () => {
+  test("begins with the two magics and fixed newstyle without zeroes", async () => {
+    const client = await fixture.connect();
+    expect((await client.take(18)).toString("latin1")).toBe("NBDMAGICIHAVEOPT\0\x03");
+  });
+
+  test("NBD_OPT_GO tells size and flags, the block sizes where asked, and begins transmission", async () => {
+    const client = await fixture.connect();
+    await client.greet();
+    const exportInfo = await client.option(GO, infoRequest("disk", [3, 99]));
+    expect(exportInfo.type).toBe(REP_INFO);
+    expect(exportInfo.data.readUInt16BE(0)).toBe(0);
+    expect(exportInfo.data.readBigUInt64BE(2)).toBe(5_000_000_000n);
+    expect(exportInfo.data.readUInt16BE(10)).toBe(WRITABLE_FLAGS);
+    const blockSizes = await client.optionReply();
+    expect(blockSizes.data).toEqual(Buffer.concat([Buffer.from([0, 3]), u32(1), u32(4096), u32(32 << 20)]));
+    expect((await client.optionReply()).type).toBe(ACK);
+    client.request({ type: 0, length: 3, cookie: 9 });
+    expect(await client.reply(3)).toEqual({ error: 0, cookie: 9, data: Buffer.alloc(3) });
+  });
+
+  test("NBD_OPT_INFO tells the same and goes on negotiating", async () => {
+    const client = await fixture.connect();
+    await client.greet();
+    const info = await client.option(INFO, infoRequest("Größe"));
+    expect(info.data.readUInt16BE(10)).toBe(READ_ONLY_FLAGS);
+    expect((await client.optionReply()).type).toBe(ACK);
+    expect((await client.option(INFO, infoRequest("none"))).type).toBe(ERR_UNKNOWN);
+    expect((await client.option(GO, infoRequest("none"))).type).toBe(ERR_UNKNOWN);
+    expect((await client.option(GO, infoRequest("disk"))).type).toBe(REP_INFO);
+  });
+
+  test.each([
+    { flags: 3, zeroes: 0 },
+    { flags: 1, zeroes: 124 },
+    { flags: 0, zeroes: 124 },
+  ])(
+    "NBD_OPT_EXPORT_NAME is answered with $zeroes zeroes to client flags $flags",
+    async ({ flags, zeroes }) => {
+      const client = await fixture.connect();
+      await client.greet(flags);
+      client.send(optionFrame(EXPORT_NAME, Buffer.from("Größe")));
+      const answer = await client.take(10 + zeroes);
+      expect(answer.readBigUInt64BE(0)).toBe(1000n);
+      expect(answer.readUInt16BE(8)).toBe(READ_ONLY_FLAGS);
+      client.request({ type: 0, length: 1 });
+      expect((await client.reply(1)).error).toBe(0);
+    },
+  );
+
+  test("NBD_OPT_LIST names every export", async () => {
+    const client = await fixture.connect();
+    await client.greet();
+    const names: string[] = [];
+    let reply = await client.option(LIST);
+    for (; reply.type === SERVER; reply = await client.optionReply()) {
+      expect(reply.data.readUInt32BE(0)).toBe(reply.data.length - 4);
+      names.push(reply.data.toString("utf8", 4));
+    }
+    expect(reply.type).toBe(ACK);
+    expect(names).toEqual(["disk", "Größe"]);
+    expect((await client.option(LIST, Buffer.from("x"))).type).toBe(ERR_INVALID);
+  });
+
+  test("the empty name means the only export, and none where there are several", async () => {
+    const client = await fixture.connect();
+    await client.greet();
+    expect((await client.option(INFO, infoRequest(""))).type).toBe(ERR_UNKNOWN);
+    await fixture.server.removeExport("Größe");
+    expect((await client.option(INFO, infoRequest(""))).type).toBe(REP_INFO);
+  });
+
+  test("NBD_OPT_ABORT is acknowledged, and the connection ends", async () => {
+    const client = await fixture.connect();
+    await client.greet();
+    expect((await client.option(ABORT)).type).toBe(ACK);
+    expect(await client.takeRest()).toHaveLength(0);
+    expect(fixture.log).toEqual([]);
+  });
+
+  test.each([4, 5, 8, 9, 10, 11, 0, 12345])(
+    "option %i is not supported, and the next one is heard",
+    async (option) => {
+      const client = await fixture.connect();
+      await client.greet();
+      expect(await client.option(option, Buffer.from("whatever"))).toMatchObject({ option, type: ERR_UNSUP });
+      expect((await client.option(GO, infoRequest("disk"))).type).toBe(REP_INFO);
+    },
+  );
+
+  test.each([
+    ["nothing", Buffer.alloc(0)],
+    ["a name longer than the data", Buffer.concat([u32(100), Buffer.from("disk\0\0")])],
+    ["a name of 4 GiB", Buffer.concat([u32(0xffffffff), Buffer.from("disk\0\0")])],
+    ["fewer types than announced", Buffer.concat([u32(4), Buffer.from("disk\0\x02\0\x03")])],
+    ["more than announced", Buffer.concat([infoRequest("disk"), Buffer.from("x")])],
+  ])("an information request with %s is invalid, and the next one is heard", async (_, data) => {
+    const client = await fixture.connect();
+    await client.greet();
+    expect((await client.option(GO, data)).type).toBe(ERR_INVALID);
+    expect((await client.option(GO, infoRequest("disk"))).type).toBe(REP_INFO);
+  });
+
+  test("option data that is too big is passed over", async () => {
+    const client = await fixture.connect();
+    await client.greet();
+    expect((await client.option(GO, Buffer.alloc(3_000_000))).type).toBe(ERR_TOO_BIG);
+    expect((await client.option(GO, infoRequest("disk"))).type).toBe(REP_INFO);
+  });
+
+  test("comes out the same when every byte arrives alone", async () => {
+    const client = await fixture.connect();
+    client.socket.setNoDelay(true);
+    const all = Buffer.concat([
+      u32(3),
+      optionFrame(8, Buffer.alloc(0)),
+      optionFrame(GO, infoRequest("disk", [3])),
+      requestFrame({ type: 1, length: 5, offset: 77 }),
+      Buffer.from("hello"),
+      requestFrame({ type: 0, length: 6, offset: 76 }),
+    ]);
+    for (const byte of all) {
+      client.socket.write(Buffer.from([byte]));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await client.take(18);
+    expect((await client.optionReply()).type).toBe(ERR_UNSUP);
+    expect([(await client.optionReply()).type, (await client.optionReply()).type]).toEqual([
+      REP_INFO,
+      REP_INFO,
+    ]);
+    expect((await client.optionReply()).type).toBe(ACK);
+    expect((await client.reply()).error).toBe(0);
+    expect((await client.reply(6)).error).toBe(0);
+  });
+
+  test.each([
+    ["unknown client flags", u32(0x80000003), "unknown client flags 0x80000000"],
+    ["an option without its magic", Buffer.concat([u32(3), Buffer.alloc(16)]), "an option without its magic"],
+    [
+      "the name of no export",
+      Buffer.concat([u32(3), optionFrame(EXPORT_NAME, Buffer.from("none"))]),
+      'unknown export "none"',
+    ],
+    [
+      "an endless name",
+      Buffer.concat([u32(3), optionFrame(EXPORT_NAME, Buffer.alloc(4097))]),
+      "an export name of 4097 bytes",
+    ],
+  ])("%s ends that connection with a logged reason, and no other", async (_, bytes, reason) => {
+    const other = await fixture.connect();
+    await other.go("disk");
+    const client = await fixture.connect();
+    await client.take(18);
+    client.send(bytes);
+    await client.takeRest();
+    expect(fixture.log).toEqual([`client 2: connection dropped: ${reason}`]);
+    other.request({ type: 0, length: 10 });
+    expect((await other.reply(10)).error).toBe(0);
+  });
+});
