@@ -29,6 +29,6 @@ export function label() {
 export function uuid() {
   return z
     .guid("must be a UUID: 8-4-4-4-12 hexadecimal digits")
-    .transform((text) => text.toLowerCase())
+    .toLowerCase()
     .describe("UUID of the file system; default: one that follows from the step's other inputs");
 }

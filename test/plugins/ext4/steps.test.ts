@@ -1,0 +1,165 @@
+import { describe, expect, it } from "vitest";
+import type { ToolResult } from "../../../src/engine/plugin/context.ts";
+import { fsck } from "../../../src/plugins/ext4/fsck.ts";
+import { mkfs } from "../../../src/plugins/ext4/mkfs.ts";
+import { resize } from "../../../src/plugins/ext4/resize.ts";
+import { shrink } from "../../../src/plugins/ext4/shrink.ts";
+import { recordedDigest } from "../../../src/testing/recorder.ts";
+import { type StepBench, stepBench } from "../../../src/testing/step.ts";
+import { type Fields, hexDump, superblockBytes } from "./superblock-bytes.ts";
+
+const MIB = 1024 * 1024;
+const image = { type: "image" as const, digest: recordedDigest(0), bytes: 256 * MIB };
+const UUID = "00112233-4455-6677-8899-aabbccddeeff";
+const READ = "od -An -v -tx1 -j 1024 -N 1024 /disk-1.raw";
+
+/** Answers with a superblock per `od`, the last one again and again, and with `statuses` of e2fsck in turn. */
+function answers(superblocks: Fields[], options: { e2fsck?: number; minimumBlocks?: number } = {}) {
+  const left = [...superblocks];
+  return (command: readonly string[]): Partial<ToolResult> | undefined => {
+    if (command[0] === "od") {
+      const fields = left.length > 1 ? left.shift()! : left[0]!;
+      return { stdout: hexDump(superblockBytes(fields)) };
+    }
+    if (command[0] === "e2fsck") return { exitCode: options.e2fsck ?? 0, stdout: "Pass 1\n" };
+    if (command.includes("-P"))
+      return { stdout: `Estimated minimum size of the filesystem: ${options.minimumBlocks}\n` };
+    return undefined;
+  };
+}
+
+const lines = (bench: StepBench) => bench.commands.map(({ command }) => command.join(" "));
+
+describe("ext4/mkfs", () => {
+  it.each<[fault: string, inputs: Record<string, unknown>]>([
+    ["sizeMiB: must be at least 8 MiB", { sizeMiB: 7 }],
+    ["sizeMiB: must be at most 16777216 MiB (16 TiB)", { sizeMiB: 2 ** 25 }],
+    ["sizeMiB: must be a whole number of MiB", { sizeMiB: 64.5 }],
+    ["label: must be at most 16 bytes long", { sizeMiB: 64, label: "ä".repeat(9) }],
+    ["uuid: must be a UUID: 8-4-4-4-12 hexadecimal digits", { sizeMiB: 64, uuid: "random" }],
+    ["hashSeed: must be a UUID: 8-4-4-4-12 hexadecimal digits", { sizeMiB: 64, hashSeed: "1" }],
+    ["features: must name at least one feature", { sizeMiB: 64, features: [] }],
+    ["features.0: must be a feature's name, as in ext4(5)", { sizeMiB: 64, features: ["^64bit"] }],
+    ["bytesPerInode: must be at least 1024", { sizeMiB: 64, bytesPerInode: 512 }],
+    ["journalMiB: must be at least 4 MiB (1024 blocks)", { sizeMiB: 64, journalMiB: 1 }],
+    ["epoch: must be at least 1: zero would mean the machine's own clock", { sizeMiB: 64, epoch: 0 }],
+  ])("says %s", async (fault, inputs) => {
+    await using bench = await stepBench();
+    expect(bench.faults(mkfs, inputs)).toEqual([fault]);
+  });
+
+  it("runs mke2fs with everything that /etc/mke2fs.conf could decide, and a fixed clock", async () => {
+    await using bench = await stepBench({ recording: () => undefined });
+    const inputs = { sizeMiB: 64, label: "root", uuid: UUID.toUpperCase(), hashSeed: UUID, journalMiB: 8 };
+    await bench.run(mkfs, { ...inputs, features: ["has_journal", "extent"], epoch: 1_600_000_000 });
+    expect(lines(bench)).toEqual([
+      `mke2fs -q -F -t ext4 -b 4096 -I 256 -i 4096 -m 0 -O none,has_journal,extent -U ${UUID} ` +
+        `-E hash_seed=${UUID},root_owner=0:0,nodiscard,assume_storage_prezeroed=1 -L root -J size=8 /disk-1.raw`,
+    ]);
+    expect(bench.commands[0]!.env).toMatchObject({ E2FSPROGS_FAKE_TIME: "1600000000" });
+    expect(bench.disks).toEqual([`open disk-1 ${64 * MIB}`, `seal disk-1 ${64 * MIB}`]);
+  });
+
+  it("gives the same inputs the same UUID, other inputs another", async () => {
+    await using bench = await stepBench({ recording: () => undefined });
+    for (const sizeMiB of [64, 64, 65]) await bench.run(mkfs, { sizeMiB });
+    const uuids = bench.commands.map(({ command }) => command[command.indexOf("-U") + 1]);
+    expect(uuids[0]).toBe(uuids[1]);
+    expect(uuids[0]).not.toBe(uuids[2]);
+  });
+});
+
+describe("ext4/fsck", () => {
+  it.each([
+    ["preen", "-p", "", true],
+    ["yes", "-y", "", true],
+    ["check-only", "-n", " read-only", false],
+  ])("with repair %s calls e2fsck -f %s", async (repair, flag, access, sealed) => {
+    await using bench = await stepBench({ recording: answers([{}]) });
+    const out = await bench.run<{ image: unknown }>(fsck, { image, repair });
+    expect(lines(bench)).toEqual([READ, `e2fsck -f ${flag} /disk-1.raw`]);
+    expect(bench.disks[0]).toBe(`open disk-1 ${image.bytes}${access}`);
+    expect(bench.disks.length > 1).toBe(sealed);
+    if (!sealed) expect(out.image).toEqual(image);
+  });
+
+  it("takes the file system's own last time for the clock", async () => {
+    await using bench = await stepBench({ recording: answers([{ lastWritten: 1_650_000_000 }]) });
+    await bench.run(fsck, { image });
+    expect(bench.commands[1]!.env).toMatchObject({ E2FSCK_TIME: "1650000000" });
+  });
+
+  it.each([
+    [4, /exited 4: .*left uncorrected/, /repair: "yes"/],
+    [12, /exited 12: .*left uncorrected; .*operational/, /repair: "yes"/],
+    [8, /exited 8: .*operational/, undefined],
+  ])("fails on status %i with the reason", async (status, message, hint) => {
+    await using bench = await stepBench({ recording: answers([{}], { e2fsck: status }) });
+    const error = await bench.run(fsck, { image }).catch((caught) => caught);
+    expect(error).toMatchObject({ code: "fsck-failed", exitCode: status, lastLines: ["Pass 1"] });
+    expect(error.message).toMatch(message);
+    if (hint) expect(error.hint).toMatch(hint);
+  });
+
+  it("refuses an image without a file system", async () => {
+    await using bench = await stepBench({ recording: answers([{ magic: 0 }]) });
+    await expect(bench.run(fsck, { image })).rejects.toMatchObject({ code: "not-ext4" });
+    expect(bench.faults(fsck, { image, repair: "maybe" })).toHaveLength(1);
+  });
+});
+
+describe("ext4/resize", () => {
+  it("grows on a view of the new size: check, resize, check", async () => {
+    await using bench = await stepBench({ recording: answers([{}]) });
+    await bench.run(resize, { image, sizeMiB: 512 });
+    expect(bench.disks).toEqual([`open disk-1 ${512 * MIB}`, `seal disk-1 ${512 * MIB}`]);
+    expect(lines(bench)).toEqual([
+      READ,
+      "e2fsck -f -p /disk-1.raw",
+      "resize2fs /disk-1.raw 131072",
+      "e2fsck -f -p /disk-1.raw",
+    ]);
+  });
+
+  it("shrinks to a size, and cuts the disk there", async () => {
+    await using bench = await stepBench({ recording: answers([{}], { minimumBlocks: 20_000 }) });
+    await bench.run(resize, { image, sizeMiB: 100 });
+    expect(lines(bench).slice(2)).toEqual([
+      "resize2fs -P /disk-1.raw",
+      "resize2fs /disk-1.raw 25600",
+      "e2fsck -f -p /disk-1.raw",
+    ]);
+    expect(bench.disks.at(-1)).toBe(`seal disk-1 ${100 * MIB}`);
+  });
+
+  it("says how much is missing when the content does not fit", async () => {
+    const minimum = 130 * 256;
+    await using bench = await stepBench({
+      recording: answers([{}, {}, { blocks: minimum, freeBlocks: 0 }], { minimumBlocks: 140 * 256 }),
+    });
+    await expect(bench.run(resize, { image, sizeMiB: 100 })).rejects.toMatchObject({
+      code: "disk-too-small",
+      message: expect.stringMatching(/needs 130 MiB.*30 MiB are missing/),
+      hint: "make the disk at least 130 MiB",
+    });
+  });
+
+  it("says so when resize2fs prints no estimate", async () => {
+    await using bench = await stepBench({ recording: answers([{}]) });
+    await expect(bench.run(resize, { image, sizeMiB: 100 })).rejects.toMatchObject({
+      code: "unexpected-output",
+    });
+  });
+});
+
+describe("ext4/shrink", () => {
+  it("asks for the minimum until nothing is gained, and cuts the disk to the file system", async () => {
+    const sizes = [{}, {}, { blocks: 30_000, freeBlocks: 9 }, { blocks: 29_000, freeBlocks: 9 }];
+    await using bench = await stepBench({ recording: answers(sizes) });
+    await bench.run(shrink, { image });
+    const rounds = lines(bench).filter((line) => line.startsWith("resize2fs"));
+    expect(rounds).toEqual(Array(3).fill("resize2fs -M /disk-1.raw"));
+    expect(lines(bench)[1]).toBe("e2fsck -f -y /disk-1.raw");
+    expect(bench.disks.at(-1)).toBe(`seal disk-1 ${29_000 * 4096}`);
+  });
+});

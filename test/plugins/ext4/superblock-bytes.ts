@@ -1,0 +1,38 @@
+/** A superblock's bytes for tests, by the field names and offsets of the kernel's ext4/super.rst. */
+
+export interface Fields {
+  blocks?: number;
+  freeBlocks?: number;
+  logBlockSize?: number;
+  magic?: number;
+  incompat?: number;
+  blocksHigh?: number;
+  label?: string;
+  lastWritten?: number;
+}
+
+export function superblockBytes(fields: Fields = {}): Buffer {
+  const bytes = Buffer.alloc(1024);
+  bytes.writeUInt32LE(65_536, 0x0);
+  bytes.writeUInt32LE(fields.blocks ?? 65_536, 0x4);
+  bytes.writeUInt32LE(fields.freeBlocks ?? 60_000, 0xc);
+  bytes.writeUInt32LE(65_525, 0x10);
+  bytes.writeUInt32LE(fields.logBlockSize ?? 2, 0x18);
+  bytes.writeUInt32LE(fields.lastWritten ?? 1_600_000_000, 0x30);
+  bytes.writeUInt16LE(fields.magic ?? 0xef53, 0x38);
+  bytes.writeUInt16LE(1, 0x3a);
+  bytes.writeUInt32LE(1, 0x4c);
+  bytes.writeUInt16LE(256, 0x58);
+  bytes.writeUInt32LE(0x4, 0x5c);
+  bytes.writeUInt32LE(fields.incompat ?? 0x42, 0x60);
+  bytes.writeUInt32LE(0x1, 0x64);
+  Buffer.from("00112233445566778899aabbccddeeff", "hex").copy(bytes, 0x68);
+  bytes.write(fields.label ?? "root", 0x78);
+  bytes.writeUInt32LE(fields.blocksHigh ?? 0, 0x150);
+  return bytes;
+}
+
+/** As `od -An -v -tx1` prints it. */
+export function hexDump(bytes: Buffer): string {
+  return bytes.toString("hex").replace(/../g, " $&");
+}
