@@ -11,16 +11,9 @@ import { TplError } from "../engine/errors.ts";
 import { BLOCK_BYTES } from "./dirty-map.ts";
 import type { TransferOptions } from "./import.ts";
 import { inParallel } from "./in-parallel.ts";
-import {
-  asDamagedImage,
-  CHUNK_BYTES,
-  type ChunkMap,
-  DIGEST_BYTES,
-  digestOf,
-  loadMap,
-  presentChunks,
-} from "./map.ts";
+import { CHUNK_BYTES, type ChunkMap, DIGEST_BYTES, digestOf, presentChunks } from "./map.ts";
 import { isZeros } from "./store-chunks.ts";
+import { asDamagedImage, loadMap } from "./stored-map.ts";
 
 const CHUNKS_AT_A_TIME = 16;
 

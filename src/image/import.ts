@@ -7,8 +7,9 @@ import type { ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import { TplError } from "../engine/errors.ts";
 import { inParallel } from "./in-parallel.ts";
-import { CHUNK_BYTES, emptyMap, storeMap, withChanges } from "./map.ts";
+import { CHUNK_BYTES, emptyMap, withChanges } from "./map.ts";
 import { storeChunk } from "./store-chunks.ts";
+import { storeMap } from "./stored-map.ts";
 
 const PIECE_BYTES = 16 * CHUNK_BYTES;
 const PIECES_AT_A_TIME = 4;

@@ -6,18 +6,8 @@ export type { BlockDevice } from "./device.ts";
 export { type DeviceErrorCode, deviceError } from "./device-error.ts";
 export { exportImage } from "./export.ts";
 export { type ImportOptions, importFile, type TransferOptions } from "./import.ts";
-export {
-  CHUNK_BYTES,
-  type ChunkMap,
-  chunkDigests,
-  decodeMap,
-  digestOf,
-  emptyMap,
-  encodeMap,
-  loadMap,
-  mapDigest,
-  storeMap,
-  withChanges,
-} from "./map.ts";
+export { CHUNK_BYTES, type ChunkMap, chunkDigests, digestOf, emptyMap, withChanges } from "./map.ts";
+export { decodeMap, encodeMap } from "./map-format.ts";
 export { NbdServer, type NbdServerOptions } from "./nbd/server.ts";
+export { loadMap, mapDigest, storeMap } from "./stored-map.ts";
 export { type CowView, type OpenViewOptions, openView, type ViewStats } from "./view.ts";

@@ -1,24 +1,12 @@
 /**
  * The chunk map: what an image is. A size in bytes and, for every fixed-size chunk that is not all zeros, the
  * sha256 of its content (the last chunk is padded with zeros to a whole one, so growing rewrites nothing).
- * Encoding is canonical: equal content and size give equal bytes, hence the same image digest, however the
- * image came about. Maps are immutable and flat: a lookup is one binary search, never a chain of ancestors.
- *
- * Format, version 1, all numbers big-endian:
- *
- *     0   8  magic "tplchmap"
- *     8   4  version, 1
- *    12   4  chunk size in bytes, 65536
- *    16   8  size of the image in bytes
- *    24   4  number of runs
- *    28   4  number of present chunks
- *    32  8r  runs, ascending, neither adjacent nor empty: index of the first chunk (4), number of chunks (4)
- *     …  32  a digest for each present chunk, in the order of the chunks
+ * Maps are immutable, canonical (equal content and size give equal maps, however the image came about) and flat:
+ * a lookup is one binary search, never a chain of ancestors. `map-format.ts` has their bytes.
  */
-import { createHash, hash } from "node:crypto";
-import type { Digest, ImageArtifact } from "../engine/artifact.ts";
-import type { BlobStore } from "../engine/blobs.ts";
-import { ArtifactDamaged, TplError } from "../engine/errors.ts";
+import { hash } from "node:crypto";
+import type { Digest } from "../engine/artifact.ts";
+import { TplError } from "../engine/errors.ts";
 
 /** Small enough that a scattered 4 KiB write costs little in the store, large enough that 10 GiB need 163,840 digests. */
 export const CHUNK_BYTES = 65536;
@@ -26,11 +14,8 @@ export const DIGEST_BYTES = 32;
 /** Chunk indexes are 32 bits. */
 export const MAX_IMAGE_BYTES = CHUNK_BYTES * 0xffff_ffff;
 
-const MAGIC = Buffer.from("tplchmap", "latin1");
-const VERSION = 1;
-const HEADER_BYTES = 32;
-const RUN_BYTES = 8;
-const ZERO_CHUNK_DIGEST = createHash("sha256").update(Buffer.alloc(CHUNK_BYTES)).digest();
+/** Never in a map: a chunk of zeros is left out. */
+export const ZERO_CHUNK_DIGEST = hash("sha256", Buffer.alloc(CHUNK_BYTES), "buffer");
 
 export interface ChunkMap {
   readonly sizeBytes: number;
@@ -133,90 +118,6 @@ export function withChanges(
   return fromPieces(sizeBytes, pieces);
 }
 
-/** The canonical bytes of a map, as in the head of this file. */
-export function encodeMap(map: ChunkMap): Buffer {
-  const runCount = map.runs.length / 3;
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + runCount * RUN_BYTES + map.digests.length);
-  MAGIC.copy(bytes);
-  bytes.writeUInt32BE(VERSION, 8);
-  bytes.writeUInt32BE(CHUNK_BYTES, 12);
-  bytes.writeBigUInt64BE(BigInt(map.sizeBytes), 16);
-  bytes.writeUInt32BE(runCount, 24);
-  bytes.writeUInt32BE(map.digests.length / DIGEST_BYTES, 28);
-  let at = HEADER_BYTES;
-  for (let run = 0; run < map.runs.length; run += 3) {
-    bytes.writeUInt32BE(map.runs[run]!, at);
-    bytes.writeUInt32BE(map.runs[run + 1]!, at + 4);
-    at += RUN_BYTES;
-  }
-  map.digests.copy(bytes, at);
-  return bytes;
-}
-
-/** Reads what `encodeMap` wrote. Whatever is not canonical is refused with TplError `bad-map`. The map keeps `bytes`. */
-export function decodeMap(bytes: Buffer): ChunkMap {
-  if (bytes.length < HEADER_BYTES) throw badMap("it is shorter than a header");
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC))
-    throw badMap("it does not begin with a chunk map's magic");
-  const version = bytes.readUInt32BE(8);
-  if (version !== VERSION) throw badMap(`its version is ${version}, this program reads ${VERSION}`);
-  if (bytes.readUInt32BE(12) !== CHUNK_BYTES) throw badMap(`its chunk size is not ${CHUNK_BYTES}`);
-  const sizeBytes = Number(bytes.readBigUInt64BE(16));
-  if (sizeBytes > MAX_IMAGE_BYTES) throw badMap("its image is too large");
-  const runCount = bytes.readUInt32BE(24);
-  const present = bytes.readUInt32BE(28);
-  const digestsAt = HEADER_BYTES + runCount * RUN_BYTES;
-  if (bytes.length !== digestsAt + present * DIGEST_BYTES) throw badMap("its length does not fit its counts");
-
-  const runs = decodeRuns(bytes, runCount);
-  const last = runs.length - 3;
-  if ((last < 0 ? 0 : runs[last + 1]! + runs[last + 2]!) !== present) {
-    throw badMap("its runs do not add up to its present chunks");
-  }
-  if (last >= 0 && runs[last]! + runs[last + 1]! > chunkCount(sizeBytes)) {
-    throw badMap("it names a chunk past the end of the image");
-  }
-  const digests = bytes.subarray(digestsAt);
-  if (includesDigest(digests, ZERO_CHUNK_DIGEST)) throw badMap("it lists a chunk of zeros");
-  return { sizeBytes, runs, digests };
-}
-
-/** The digest of the image that the map describes. */
-export function mapDigest(map: ChunkMap): Digest {
-  return `sha256:${hash("sha256", encodeMap(map))}`;
-}
-
-/** Reads an image's map. Throws ArtifactDamaged where the blob is missing or corrupt, TplError `bad-map` where it is no map. */
-export async function loadMap(blobs: BlobStore, image: ImageArtifact): Promise<ChunkMap> {
-  let bytes: Buffer;
-  try {
-    bytes = await blobs.get(image.digest);
-  } catch (error) {
-    throw asDamagedImage(error, image.digest);
-  }
-  const map = decodeMap(bytes);
-  if (map.sizeBytes !== image.bytes) {
-    throw badMap(`it is of an image of ${map.sizeBytes} bytes, where ${image.bytes} were expected`);
-  }
-  return map;
-}
-
-/** Stores a map, whose chunks must be in the store already; what comes back names the image. */
-export async function storeMap(blobs: BlobStore, map: ChunkMap): Promise<ImageArtifact> {
-  const bytes = encodeMap(map);
-  const digest: Digest = `sha256:${hash("sha256", bytes)}`;
-  await blobs.put(digest, bytes);
-  return { type: "image", digest, bytes: map.sizeBytes };
-}
-
-/** What a store's error means for image `digest`: a missing or corrupt blob is a damaged image; any other stays as it is. */
-export function asDamagedImage(error: unknown, digest: Digest): unknown {
-  if (!(error instanceof TplError)) return error;
-  const { code } = error;
-  if (code !== "blob-missing" && code !== "blob-corrupt") return error;
-  return new ArtifactDamaged({ code, digest, message: `image ${digest}: ${error.message}`, cause: error });
-}
-
 export function digestFromBytes(bytes: Buffer): Digest {
   return `sha256:${bytes.toString("hex")}`;
 }
@@ -248,23 +149,6 @@ function fromPieces(sizeBytes: number, pieces: readonly Piece[]): ChunkMap {
   return { sizeBytes, runs: Uint32Array.from(runs), digests };
 }
 
-function decodeRuns(bytes: Buffer, runCount: number): Uint32Array {
-  const runs = new Uint32Array(runCount * 3);
-  let place = 0;
-  let end = -1;
-  for (let run = 0; run < runCount; run++) {
-    const first = bytes.readUInt32BE(HEADER_BYTES + run * RUN_BYTES);
-    const count = bytes.readUInt32BE(HEADER_BYTES + run * RUN_BYTES + 4);
-    if (count === 0 || first <= end) throw badMap("its runs are empty, adjacent or out of order");
-    runs[run * 3] = first;
-    runs[run * 3 + 1] = count;
-    runs[run * 3 + 2] = place;
-    place += count;
-    end = first + count;
-  }
-  return runs;
-}
-
 /** Which run is the first to end after `chunkIndex`; the number of runs when none does. */
 function firstRunEndingAfter(map: ChunkMap, chunkIndex: number): number {
   let low = 0;
@@ -277,26 +161,11 @@ function firstRunEndingAfter(map: ChunkMap, chunkIndex: number): number {
   return low;
 }
 
-function includesDigest(digests: Buffer, digest: Buffer): boolean {
-  for (let at = digests.indexOf(digest); at >= 0; at = digests.indexOf(digest, at + 1)) {
-    if (at % DIGEST_BYTES === 0) return true;
-  }
-  return false;
-}
-
 function checkSize(sizeBytes: number): void {
   if (Number.isInteger(sizeBytes) && sizeBytes >= 0 && sizeBytes <= MAX_IMAGE_BYTES) return;
   throw new TplError({
     code: "bad-image-size",
     message: `an image cannot have ${sizeBytes} bytes`,
     hint: `give a whole number of bytes, at most ${MAX_IMAGE_BYTES}`,
-  });
-}
-
-function badMap(reason: string): TplError {
-  return new TplError({
-    code: "bad-map",
-    message: `not a chunk map of this program: ${reason}`,
-    hint: "build the image again",
   });
 }

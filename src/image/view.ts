@@ -12,19 +12,11 @@ import type { BlockDevice } from "./device.ts";
 import { deviceError } from "./device-error.ts";
 import { BLOCK_BYTES, DirtyMap } from "./dirty-map.ts";
 import { inParallel } from "./in-parallel.ts";
-import {
-  anyPresent,
-  asDamagedImage,
-  CHUNK_BYTES,
-  type ChunkMap,
-  chunkCount,
-  mapDigest,
-  storeMap,
-  withChanges,
-} from "./map.ts";
+import { anyPresent, CHUNK_BYTES, type ChunkMap, chunkCount, withChanges } from "./map.ts";
 import { Overlay } from "./overlay.ts";
 import { RangeLock } from "./range-lock.ts";
 import { storeChunk } from "./store-chunks.ts";
+import { asDamagedImage, mapDigest, storeMap } from "./stored-map.ts";
 
 /** Chunks that are read at once when sealing: 1 MiB. */
 const SEAL_GROUP_CHUNKS = 16;

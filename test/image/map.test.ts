@@ -5,16 +5,13 @@ import {
   CHUNK_BYTES,
   type ChunkMap,
   chunkDigests,
-  decodeMap,
   digestOf,
   emptyMap,
-  encodeMap,
-  loadMap,
-  mapDigest,
   presentChunks,
-  storeMap,
   withChanges,
 } from "../../src/image/map.ts";
+import { decodeMap, encodeMap } from "../../src/image/map-format.ts";
+import { loadMap, mapDigest, storeMap } from "../../src/image/stored-map.ts";
 import { memoryBlobs } from "../../src/store/blobs/memory.ts";
 import { type Seeded, seeded } from "./seeded.ts";
 

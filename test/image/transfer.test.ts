@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { exportImage } from "../../src/image/export.ts";
 import { importFile } from "../../src/image/import.ts";
-import { CHUNK_BYTES, digestOf, loadMap } from "../../src/image/map.ts";
+import { CHUNK_BYTES, digestOf } from "../../src/image/map.ts";
+import { loadMap } from "../../src/image/stored-map.ts";
 import { type MemoryBlobs, memoryBlobs } from "../../src/store/blobs/memory.ts";
 import { seeded } from "./seeded.ts";
 
