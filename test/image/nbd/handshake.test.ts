@@ -141,6 +141,15 @@ describe("the handshake", () => {
     expect((await client.option(GO, infoRequest("disk"))).type).toBe(REP_INFO);
   });
 
+  test("answers every one of many questions that were asked before any answer was taken", async () => {
+    const client = await fixture.connect();
+    client.socket.pause();
+    client.send(u32(3), ...Array.from({ length: 20_000 }, () => optionFrame(99, Buffer.alloc(0))));
+    client.socket.resume();
+    await client.take(18);
+    for (let count = 0; count < 20_000; count++) expect((await client.optionReply()).type).toBe(ERR_UNSUP);
+  });
+
   test("comes out the same when every byte arrives alone", async () => {
     const client = await fixture.connect();
     client.socket.setNoDelay(true);
