@@ -8,7 +8,7 @@ import type { BlobStore } from "../engine/blobs.ts";
 import { TplError } from "../engine/errors.ts";
 import { CHUNK_BYTES, type ChunkMap, digestOf } from "./map.ts";
 
-export const CACHE_BYTES = 32 * 1024 * 1024;
+const CACHE_BYTES = 32 * 1024 * 1024;
 
 export class ChunkCache {
   readonly #blobs: BlobStore;

@@ -7,7 +7,7 @@ import { CHUNK_BYTES } from "./map.ts";
 
 /** The page size of the systems that write to us: a smaller write is completed from what was there. */
 export const BLOCK_BYTES = 4096;
-export const BLOCKS_PER_CHUNK = CHUNK_BYTES / BLOCK_BYTES;
+const BLOCKS_PER_CHUNK = CHUNK_BYTES / BLOCK_BYTES;
 
 const CHUNKS_PER_PAGE = 1024;
 const ALL_BLOCKS = 0xffff;

@@ -37,7 +37,7 @@ export function chunkCount(sizeBytes: number): number {
 }
 
 /** The digest of a chunk as 32 bytes (a view into the map, not to be changed); undefined: the chunk is zeros. */
-export function digestBytesOf(map: ChunkMap, chunkIndex: number): Buffer | undefined {
+function digestBytesOf(map: ChunkMap, chunkIndex: number): Buffer | undefined {
   const run = firstRunEndingAfter(map, chunkIndex) * 3;
   if (run === map.runs.length || map.runs[run]! > chunkIndex) return undefined;
   const place = map.runs[run + 2]! + chunkIndex - map.runs[run]!;
