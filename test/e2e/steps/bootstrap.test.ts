@@ -1,0 +1,42 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import type { ImageArtifact } from "../../../src/engine/artifact.ts";
+import { debian } from "../../../src/plugins/bootstrap/debian.ts";
+import { attachSource } from "../../../src/plugins/nbd/attach-source.ts";
+import { stepBench } from "../../../src/testing/step.ts";
+
+type Made = { image: ImageArtifact };
+
+it("bootstrap/debian makes the same root twice, whole, with nothing of this machine in it", async () => {
+  await using bench = await stepBench();
+  const inputs = { suite: "bookworm", packages: ["iputils-ping"], sizeMiB: 400, label: "root" };
+  const { image } = await bench.run<Made>(debian, inputs);
+  expect(image.bytes).toBe(400 * 1024 * 1024);
+  expect(() => execFileSync("e2fsck", ["-fn", bench.imagePath(image)])).not.toThrow();
+  const { tree } = await bench.run<{ tree: { path: string } }>(attachSource, { from: image });
+  const inside = (path: string) => join(tree.path, path);
+  expect(execFileSync("getcap", [inside("usr/bin/ping")], { encoding: "utf8" })).toContain("cap_net_raw");
+  expect(readFileSync(inside("etc/os-release"), "utf8")).toContain("bookworm");
+  expect(readFileSync(inside("etc/apt/sources.list"), "utf8")).toMatch(/^deb .* bookworm main$/m);
+  const foreign = [
+    "etc/hostname",
+    "etc/resolv.conf",
+    "etc/apt/apt.conf.d/99mmdebstrap",
+    "usr/share/man/man8",
+  ];
+  expect(foreign.filter((path) => existsSync(inside(path)))).toEqual([]);
+  await bench.release();
+  expect((await bench.run<Made>(debian, inputs)).image).toEqual(image);
+}, 300_000);
+
+it("bootstrap/debian says how much is missing where the disk is too small", async () => {
+  await using bench = await stepBench();
+  await expect(
+    bench.run(debian, { suite: "bookworm", variant: "essential", sizeMiB: 64 }),
+  ).rejects.toMatchObject({
+    code: "disk-too-small",
+    message: expect.stringMatching(/\d+ MiB are missing/),
+  });
+}, 300_000);
