@@ -4,7 +4,7 @@
  */
 import { lstatSync, realpathSync } from "node:fs";
 import { unlink } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join, normalize } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { TplError } from "../engine/errors.ts";
 import type { Acquisition, Release } from "../engine/run/journal.ts";
 import { disconnectKernelNbd } from "./attach/kernel-nbd.ts";
@@ -64,16 +64,19 @@ async function removeFile(path: string): Promise<void> {
 
 /** As the kernel names it in mountinfo: its folder's links followed, its own not. Undefined: it is not there. */
 function placeOf(path: string): string | undefined {
-  if (!isAbsolute(path) || normalize(path) !== path || dirname(path) === "/")
-    throw new Error(`bug: ${path} is no path that a run can own`);
+  if (resolve(path) !== path) throw notOwned(path);
   try {
     const place = join(realpathSync(dirname(path)), basename(path));
+    if (dirname(place) === "/") throw notOwned(path);
     // Below a mount point nothing may be asked: the question could end at a disk that this process serves.
-    if (mountsWithin(place).length > 0) return place;
-    lstatSync(place);
+    if (mountsWithin(place).length === 0) lstatSync(place);
     return place;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
+}
+
+function notOwned(path: string): Error {
+  return new Error(`bug: ${path} is no path that a run can own`);
 }

@@ -47,12 +47,14 @@ export async function attachNbdfuse(options: NbdfuseOptions): Promise<void> {
  * Nothing happens where nothing is attached. Throws ToolError when the file is still open somewhere.
  */
 export async function detachNbdfuse(path: string, signal?: AbortSignal): Promise<void> {
-  await unmountFuse(path, signal);
-  const gone = async () => (await nbdfusesOf(path)).length === 0;
+  // Again and again: one that was just being started mounts after we looked.
+  const gone = async () => {
+    await unmountFuse(path, signal);
+    return (await nbdfusesOf(path)).length === 0;
+  };
   if (await becomes(gone, { timeoutMs: EXIT_TIMEOUT_MS, signal })) return;
   for (const pid of await nbdfusesOf(path)) signalProcess(pid, "SIGKILL");
   await becomes(gone, { timeoutMs: EXIT_TIMEOUT_MS, signal });
-  await unmountFuse(path, signal); // one that had not got round to mounting when we looked first
   if (await gone()) return;
   throw new TplError({
     code: "device-busy",
