@@ -1,0 +1,172 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ArtifactDamaged } from "../../../src/engine/errors.ts";
+import type { Services } from "../../../src/engine/run/services.ts";
+import { leftOfRun } from "./left-of-run.ts";
+import { closeDisk, startServices, temporaryStore } from "./services.ts";
+
+const MIB = 1024 * 1024;
+
+describe.skipIf(process.geteuid!() !== 0)("a disk of the disk host", { timeout: 60_000 }, () => {
+  let store: string;
+  let services: Services & { run: string };
+
+  beforeEach(async () => {
+    store = await temporaryStore();
+    services = await startServices(store);
+  });
+
+  afterEach(async () => {
+    expect(await services.close()).toEqual([]);
+    expect(leftOfRun(store, services.run)).toEqual([]);
+    await rm(store, { recursive: true });
+  });
+
+  async function makeFileSystem(sizeBytes: number) {
+    const opened = await services.openDisk("test", { sizeBytes });
+    execFileSync("mkfs.ext4", ["-q", await opened.disk.file()]);
+    return opened;
+  }
+
+  it("is made, mounted, written, sealed, and shows the same when it is opened again", async () => {
+    const { disk } = await makeFileSystem(64 * MIB);
+    writeFileSync(join(await disk.mount(), "hello"), "world");
+    await disk.unmount();
+    execFileSync("e2fsck", ["-fn", await disk.file()], { stdio: "pipe" });
+    const image = await disk.seal();
+    expect(image.bytes).toBe(64 * MIB);
+
+    const again = await services.openDisk("test", { image });
+    const path = await again.disk.mount({ readOnly: true });
+    expect(readFileSync(join(path, "hello"), "utf8")).toBe("world");
+    expect(() => writeFileSync(join(path, "hello"), "there")).toThrow("read-only");
+    await closeDisk(again);
+    await closeDisk(again);
+  });
+
+  it("grows, and seals to the digest it had when nothing was changed", async () => {
+    const image = await (await makeFileSystem(32 * MIB)).disk.seal();
+    const same = await services.openDisk("test", { image });
+    expect(await same.disk.seal()).toEqual(image);
+
+    const larger = await services.openDisk("test", { image, sizeBytes: 64 * MIB });
+    const file = await larger.disk.file();
+    execFileSync("e2fsck", ["-fp", file], { stdio: "pipe" });
+    execFileSync("resize2fs", [file], { stdio: "pipe" });
+    execFileSync("e2fsck", ["-fn", file], { stdio: "pipe" });
+    expect((await larger.disk.seal()).bytes).toBe(64 * MIB);
+  });
+
+  it("gives the room of deleted files back", async () => {
+    const { disk } = await makeFileSystem(64 * MIB);
+    const path = await disk.mount();
+    const file = join(path, "large");
+    execFileSync("dd", ["if=/dev/urandom", `of=${file}`, "bs=1M", "count=20", "conv=fsync"], {
+      stdio: "pipe",
+    });
+    expect((await disk.stats()).dirtyBytes).toBeGreaterThan(20 * MIB);
+    execFileSync("rm", [file]);
+    execFileSync("sync", ["-f", path]);
+    await disk.unmount();
+    expect((await disk.stats()).dirtyBytes).toBeLessThan(10 * MIB);
+  });
+
+  it("gives the same file and device at every call, also at once", async () => {
+    const { disk } = await services.openDisk("test", { sizeBytes: MIB });
+    const [file, device, sameFile, sameDevice] = await Promise.all([
+      disk.file(),
+      disk.device(),
+      disk.file(),
+      disk.device(),
+    ]);
+    expect([sameFile, sameDevice]).toEqual([file, device]);
+    expect(device).toMatch(/^\/dev\/(loop|nbd)\d+$/);
+  });
+
+  it("is not unmounted under a process that uses it, which is named", async () => {
+    const { disk } = await makeFileSystem(32 * MIB);
+    const path = await disk.mount();
+    const holder = spawn("sleep", ["1000"], {
+      cwd: path,
+      env: { ...process.env, TPLGRAPH_RUN: services.run },
+    });
+    await once(holder, "spawn");
+    await expect(disk.unmount()).rejects.toMatchObject({
+      code: "mount-busy",
+      message: expect.stringContaining(`sleep (pid ${holder.pid})`),
+    });
+    await expect(disk.seal()).rejects.toMatchObject({ code: "mount-busy" });
+    holder.kill();
+    await once(holder, "exit");
+    await disk.unmount();
+  });
+
+  it("is closed although a process of its run still uses it", async () => {
+    const opened = await makeFileSystem(32 * MIB);
+    const path = await opened.disk.mount();
+    const holder = spawn("sleep", ["1000"], {
+      cwd: path,
+      env: { ...process.env, TPLGRAPH_RUN: services.run },
+    });
+    await once(holder, "spawn");
+    await closeDisk(opened);
+    expect(holder.exitCode ?? holder.signalCode ?? (await once(holder, "exit"))).toBeTruthy();
+  });
+
+  it("tells of the damaged chunk behind a tool's I/O error", async () => {
+    const { disk } = await services.openDisk("test", { sizeBytes: MIB });
+    execFileSync("dd", ["if=/dev/urandom", `of=${await disk.file()}`, "bs=64K", "count=4", "conv=notrunc"], {
+      stdio: "pipe",
+    });
+    const image = await disk.seal();
+    for (const path of blobs(store)) if (readFileSync(path).length === 65536) await truncate(path, 1000);
+    const damaged = await services.openDisk("test", { image });
+    const file = await damaged.disk.file();
+    expect(() => execFileSync("dd", [`if=${file}`, "of=/dev/null"], { stdio: "pipe" })).toThrow();
+    const fault = await damaged.fault();
+    expect(fault).toBeInstanceOf(ArtifactDamaged);
+    expect(fault).toMatchObject({ digest: image.digest });
+    await closeDisk(damaged);
+    expect(await damaged.fault()).toBeInstanceOf(ArtifactDamaged);
+  });
+
+  it("refuses what is not an ext4 file system with the tool's words", async () => {
+    const { disk } = await services.openDisk("test", { sizeBytes: MIB });
+    await expect(disk.mount()).rejects.toMatchObject({
+      code: "tool-failed",
+      command: expect.arrayContaining(["mount"]),
+    });
+  });
+
+  it("is refused without a size, and a sealed one is closed", async () => {
+    await expect(services.openDisk("test", {})).rejects.toMatchObject({ code: "bad-disk-size" });
+    const { disk } = await services.openDisk("test", { sizeBytes: MIB });
+    await disk.seal();
+    await expect(disk.file()).rejects.toThrow(/bug: disk d\d is closed/);
+  });
+
+  it("is stored from a file, and files are, but not from a mount of the same host", async () => {
+    const path = join(store, "raw");
+    await writeFile(path, Buffer.alloc(MIB, "data"));
+    const image = await services.putImage(path);
+    const opened = await services.openDisk("test", { image });
+    expect(await readFile(await opened.disk.file())).toEqual(await readFile(path));
+    await closeDisk(opened);
+    expect(await services.putFile(path)).toMatchObject({ type: "file", bytes: MIB });
+
+    const { disk } = await makeFileSystem(32 * MIB);
+    const mount = await disk.mount();
+    await expect(services.putFile(join(mount, "x"))).rejects.toThrow("bug");
+  });
+});
+
+function blobs(store: string): string[] {
+  const folder = join(store, "blobs");
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
