@@ -49,6 +49,9 @@ const START_DEADLINE_MS = 60_000;
 const QUIT_DEADLINE_MS = 3_000;
 const TAIL_LINES = 30;
 
+/** The firmware and kernel draw on their terminal (ECMA-48, control sequences; ESC c is a reset). */
+const TERMINAL_SEQUENCE = /\x1b(\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_c])/g;
+
 /** This machine's kernel and an initramfs for it, in `folder`. */
 export async function prepareBootFiles(folder: string): Promise<BootFiles> {
   const kernel = await findKernel();
@@ -69,7 +72,9 @@ export async function startVm(host: VmHost, options: StartOptions): Promise<Mach
   const portDoors: Rendezvous[] = [];
   for (const i of options.config.ports.keys()) portDoors.push(await rendezvousAt(join(folder, `p${i}`)));
   const tail: string[] = [];
-  const onConsole = (line: string) => {
+  const onConsole = (raw: string) => {
+    const line = raw.replace(TERMINAL_SEQUENCE, "");
+    if (line.trim() === "") return;
     if (tail.push(line) > TAIL_LINES) tail.shift();
     host.log(`console: ${line}`);
     options.onConsole?.(line);

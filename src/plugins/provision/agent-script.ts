@@ -5,9 +5,8 @@
  * Host to guest: `ID SECONDS BASE64-COMMAND`. Guest to host, any number of `ID o BASE64` (stdout) and
  * `ID e BASE64` (stderr), then `ID x EXIT-STATUS`. A command that outlives its seconds is killed: status 137.
  */
+import { AGENT_PORT } from "../../vm/agent.ts";
 import { BUSYBOX } from "./boot-scripts.ts";
-
-export const AGENT_PORT = "org.tplgraph.agent";
 
 export const AGENT_SCRIPT = `#!${BUSYBOX} sh
 # tplgraph guest agent

@@ -61,6 +61,8 @@ echo "nameserver ${USER_NETWORK.nameserver}" > $dir/resolv.conf
 [ -e /etc/resolv.conf ] && $bb mount --bind $dir/resolv.conf /etc/resolv.conf
 
 if [ -d $dir/apt ]; then
+  $bb mkdir -p $dir/apt-lists/partial $dir/apt-cache/archives/partial
+  $bb mkdir -p $dir/apt/apt.conf.d $dir/apt/preferences.d $dir/apt/sources.list.d
   release=$(. /etc/os-release; echo "\${VERSION_CODENAME:-}")
   if [ "$release" ] && $bb grep -rqw "$release" $dir/apt/sources.list $dir/apt/sources.list.d 2> /dev/null; then
     export APT_CONFIG=$dir/apt/host.conf

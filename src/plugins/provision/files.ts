@@ -3,7 +3,8 @@
  * reached once it runs. This is the one list of them, used by every way into an image. Writing it twice gives
  * the same as writing it once.
  */
-import { AGENT_PORT, AGENT_SCRIPT } from "./agent-script.ts";
+import { AGENT_PORT } from "../../vm/agent.ts";
+import { AGENT_SCRIPT } from "./agent-script.ts";
 import { BUSYBOX, INIT, INITTAB, RC_SCRIPT } from "./boot-scripts.ts";
 
 /** A file as it shall be in the image, whatever was there. Owner 0:0 unless it says otherwise. */
