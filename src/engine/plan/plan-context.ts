@@ -1,6 +1,6 @@
 /** How `resolve` and `check` see the world while planning: reads of host files and mutable names, remembered in the store. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, type Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -32,8 +32,11 @@ export function planContext(options: PlanContextOptions): PlanContext {
   const hostPath = (path: string) => resolve(folder, path);
   return {
     hostPath,
-    fileDigest: (path) => fileDigest(hostPath(path), facts, now),
-    readHead: (path, bytes) => readHead(hostPath(path), bytes),
+    fileDigest: async (path) => fileDigest(hostPath(path), await statFile(hostPath(path), path), facts, now),
+    readHead: async (path, bytes) => {
+      await statFile(hostPath(path), path);
+      return readHead(hostPath(path), bytes);
+    },
     async remember<T extends Json>(
       name: string,
       lookUp: () => Promise<T>,
@@ -49,8 +52,7 @@ export function planContext(options: PlanContextOptions): PlanContext {
 }
 
 /** sha256 and size of a file; remembered as long as the file is the same one on disk. */
-async function fileDigest(path: string, facts: EngineStore["facts"], now: () => number) {
-  const info = await statFile(path);
+async function fileDigest(path: string, info: Stats, facts: EngineStore["facts"], now: () => number) {
   const fact = `file:${fileIdentity(path)}`;
   const known = await facts.get(fact);
   if (known) return known.value as { digest: Digest; bytes: number };
@@ -62,23 +64,23 @@ async function fileDigest(path: string, facts: EngineStore["facts"], now: () => 
 }
 
 async function readHead(path: string, bytes: number): Promise<Buffer> {
-  await statFile(path);
   await using file = await open(path);
   const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
   return buffer.subarray(0, bytesRead);
 }
 
-async function statFile(path: string) {
+/** `written`: the path as the template has it, by which the message is put at its place. */
+async function statFile(path: string, written: string): Promise<Stats> {
   const info = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     const gone = cause.code === "ENOENT" || cause.code === "ENOTDIR";
     throw new TplError({
       code: gone ? "file-not-found" : "file-unreadable",
-      message: gone ? `there is no file ${path}` : `${path} cannot be read (${cause.code})`,
-      hint: "paths in a template are relative to the template's own folder",
+      message: gone ? `there is no file ${written}` : `${written} cannot be read (${cause.code})`,
+      hint: `it would be ${path}; paths in a template are relative to the template's own folder`,
       cause,
     });
   });
   if (info.isDirectory())
-    throw new TplError({ code: "file-is-a-directory", message: `${path} is a directory, not a file` });
+    throw new TplError({ code: "file-is-a-directory", message: `${written} is a directory, not a file` });
   return info;
 }

@@ -6,7 +6,8 @@
  * miss, what hangs on it is pending, and the pass is made again.
  */
 
-import { TplError } from "../errors.ts";
+import type { Json } from "../artifact.ts";
+import { type Position, TplError } from "../errors.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import { explainMiss } from "../key/explain.ts";
 import type { KeyPreimage, Known } from "../key/preimage.ts";
@@ -221,21 +222,34 @@ async function faultsOf(node: GraphNode, pass: Pass, options: PlanOptions): Prom
 /** An error of `resolve` or `check`, put where its cause stands in the template as well as that is known. */
 function diagnosticOf(node: GraphNode, error: unknown): Diagnostic {
   if (!(error instanceof TplError)) throw error;
-  const culprit = Object.values(node.inputs).find(
-    (input) =>
-      (input.from === "ref" && error.message.includes(input.ref)) ||
-      (input.from === "literal" &&
-        typeof input.value === "string" &&
-        input.value !== "" &&
-        error.message.includes(input.value)),
-  );
   return {
     code: error.code,
     severity: "error",
     message: `step "${node.id}" (${node.uses}): ${error.message}`,
     ...(error.hint ? { hint: error.hint } : {}),
-    where: error.where ?? culprit?.where ?? node.where,
+    where: error.where ?? placeOf(node, error.message) ?? node.where,
   };
+}
+
+/** The value in the template that `message` speaks of: a name, or a text inside a literal. */
+function placeOf(node: GraphNode, message: string): Position | undefined {
+  for (const input of Object.values(node.inputs)) {
+    if (input.from === "ref" && message.includes(input.ref)) return input.where;
+    if (input.from !== "literal") continue;
+    const path = pathOfText(input.value, message, []);
+    if (path) return input.positions?.[path.join(".")] ?? input.where;
+  }
+  return undefined;
+}
+
+function pathOfText(value: Json, message: string, path: string[]): string[] | undefined {
+  if (typeof value === "string") return value !== "" && message.includes(value) ? path : undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const found = pathOfText(inner as Json, message, [...path, key]);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 function positionOf(node: GraphNode, path: readonly (string | number)[]) {
