@@ -14,7 +14,8 @@ export interface Services {
   /** Opens a disk for `node`; the caller registers `close` as a cleanup hook before using the disk. */
   openDisk(node: string, options: OpenDiskOptions): Promise<OpenedDisk>;
   putFile(path: string): Promise<FileArtifact>;
-  putImage(path: string): Promise<ImageArtifact>;
+  /** Aborting `signal` ends it at once, with the signal's reason. */
+  putImage(path: string, signal?: AbortSignal): Promise<ImageArtifact>;
   /** Says goodbye: what is still held is released, in reverse order of taking, and what could not be is told. */
   close(): Promise<{ hook: string; error: unknown }[]>;
 }

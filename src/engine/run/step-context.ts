@@ -70,7 +70,7 @@ export function openStepContext(options: StepContextOptions): OpenStepContext {
       return opened.disk;
     },
     putFile: services.putFile,
-    putImage: services.putImage,
+    putImage: (path) => services.putImage(path, signal),
     async putSnapshot(manifest, bytes, _parts) {
       const digest = await store.putBlob(Buffer.from(canonicalJson(manifest)));
       return { type: "snapshot", digest, bytes };
