@@ -50,7 +50,7 @@ export function diskHostServices(options: DiskHostOptions): StartServices {
         return {
           disk: remoteDisk(host, info),
           async close(signal) {
-            await unlessAborted(signal, host.request({ op: "close", disk }));
+            await host.request({ op: "close", disk }, signal);
           },
           async fault() {
             const fault = await host.request({ op: "fault", disk });
@@ -59,7 +59,7 @@ export function diskHostServices(options: DiskHostOptions): StartServices {
         };
       },
       putFile: (path) => host.request({ op: "put-file", path: resolve(path) }),
-      putImage: (path) => host.request({ op: "put-image", path: resolve(path) }),
+      putImage: (path, signal) => host.request({ op: "put-image", path: resolve(path) }, signal),
       async close() {
         if (host.hasDied) return await releaseForDeadHost(store, run);
         const failures = await host.request({ op: "goodbye" });
@@ -77,16 +77,4 @@ async function releaseForDeadHost(store: string, run: string) {
   const { failures } = await releaseHeld(journal);
   if (journal.held().length === 0) journal.remove();
   return failures.map(({ what, error }) => ({ hook: what, error }));
-}
-
-async function unlessAborted(signal: AbortSignal, done: Promise<unknown>): Promise<void> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    await Promise.race([done, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

@@ -29,7 +29,8 @@ type Answer = HostAnswers[HostRequest["op"]];
 export class DiskHost {
   readonly #log: (line: string) => void;
   readonly #ending = new AbortController();
-  readonly #underWay = new Set<Promise<Answer>>();
+  /** By the request's number. */
+  readonly #underWay = new Map<number, AbortController>();
   readonly #disks = new Map<number, ServedDisk>();
   /** Of closed disks. */
   readonly #faults = new Map<number, Error | undefined>();
@@ -40,13 +41,15 @@ export class DiskHost {
     this.#log = log;
   }
 
-  answer(request: HostRequest): Promise<Answer> {
-    if (this.#ending.signal.aborted) return Promise.reject(this.#ending.signal.reason);
-    const answer = this.#answer(request);
-    this.#underWay.add(answer);
-    const done = () => this.#underWay.delete(answer);
-    answer.then(done, done);
-    return answer;
+  async answer(id: number, request: HostRequest): Promise<Answer> {
+    this.#ending.signal.throwIfAborted();
+    const cancel = new AbortController();
+    this.#underWay.set(id, cancel);
+    try {
+      return await this.#answer(request, AbortSignal.any([this.#ending.signal, cancel.signal]));
+    } finally {
+      this.#underWay.delete(id);
+    }
   }
 
   /** The engine has gone without a goodbye: releases all there is, in reverse, while the disks are still served. */
@@ -56,7 +59,7 @@ export class DiskHost {
     if (this.#run) await this.#releaseAll(this.#run.journal);
   }
 
-  #answer(request: HostRequest): Promise<Answer> {
+  #answer(request: HostRequest, signal: AbortSignal): Promise<Answer> {
     switch (request.op) {
       case "start":
         return this.#start(request);
@@ -85,7 +88,9 @@ export class DiskHost {
       case "put-file":
         return this.#putFile(request.path);
       case "put-image":
-        return this.#putImage(request.path);
+        return this.#putImage(request.path, signal);
+      case "cancel":
+        return this.#cancel(request.id);
       case "goodbye":
         return this.#goodbye();
     }
@@ -98,6 +103,7 @@ export class DiskHost {
     blobs,
   }: HostRequest & { op: "start" }): Promise<HostAnswers["start"]> {
     const folders = runFolders(store, run);
+    const opened = await openBlobs(blobs);
     const journal = JournalFile.create(store, {
       schema: "tplgraph.journal/1",
       run,
@@ -105,10 +111,8 @@ export class DiskHost {
       process: engine,
       host: identityOf(process.pid)!,
     });
-    journal.take("", { kind: "folder", path: folders.scratch });
-    journal.take("", { kind: "folder", path: folders.short });
-    makeRunFolders(folders);
-    this.#run = { journal, folders, blobs: await openBlobs(blobs) };
+    this.#run = { journal, folders, blobs: opened };
+    makeRunFolders(folders, journal);
     return { runFolder: folders.scratchLink };
   }
 
@@ -175,9 +179,16 @@ export class DiskHost {
     return { type: "file", digest, bytes: data.length };
   }
 
-  async #putImage(path: string): Promise<HostAnswers["put-image"]> {
+  async #putImage(path: string, signal: AbortSignal): Promise<HostAnswers["put-image"]> {
     this.#refuseOwn(path);
-    return await importFile(this.#started().blobs, path, { signal: this.#ending.signal });
+    return await importFile(this.#started().blobs, path, { signal });
+  }
+
+  async #cancel(id: number): Promise<null> {
+    this.#underWay
+      .get(id)
+      ?.abort(new TplError({ code: "cancelled", message: "nobody waits for it any more" }));
+    return null;
   }
 
   async #goodbye(): Promise<HostAnswers["goodbye"]> {
@@ -237,7 +248,9 @@ interface StartedRun {
 
 async function openBlobs(origin: BlobsOrigin): Promise<BlobStore> {
   const module = await import(origin.module);
-  return await module[origin.open](...origin.arguments);
+  const open = module[origin.open];
+  if (typeof open !== "function") throw new Error(`bug: ${origin.module} exports no function ${origin.open}`);
+  return await open(...origin.arguments);
 }
 
 async function listen(socketPath: string, log: (line: string) => void) {

@@ -59,19 +59,29 @@ export class HostProcess {
     return this.#death !== undefined;
   }
 
-  async request<R extends HostRequest>(request: R): Promise<HostAnswers[R["op"]]> {
+  /** Aborting `signal` rejects with its reason at once, and tells the host that nobody waits any more. */
+  async request<R extends HostRequest>(request: R, signal?: AbortSignal): Promise<HostAnswers[R["op"]]> {
+    signal?.throwIfAborted();
+    if (this.#death) throw this.#death;
     const id = ++this.#lastId;
     const answer = Promise.withResolvers<HostAnswers[R["op"]]>();
-    if (this.#death) throw this.#death;
+    answer.promise.catch(() => {}); // it may fail while we still wait for the host to be ready, which fails as well
     this.#pending.set(id, answer);
     this.#keepAlive();
+    const cancel = () => {
+      answer.reject(signal!.reason);
+      this.#child.send({ id: 0, request: { op: "cancel", id } } satisfies NumberedRequest, () => {});
+    };
+    signal?.addEventListener("abort", cancel, { once: true });
     try {
       await this.#ready.promise;
+      signal?.throwIfAborted(); // the host cannot cancel what it has not got
       this.#child.send({ id, request } satisfies NumberedRequest, (error) => {
         if (error) answer.reject(this.#death ?? error);
       });
       return await answer.promise;
     } finally {
+      signal?.removeEventListener("abort", cancel);
       this.#pending.delete(id);
       this.#keepAlive();
     }

@@ -63,15 +63,15 @@ export class JournalFile {
   /** Nothing happens when it was released before. */
   released(id: number): void {
     if (!this.#held.has(id)) return;
-    this.#append({ released: id });
     this.#held.delete(id);
+    this.#note({ released: id });
   }
 
   failed(id: number, why: string): void {
     const entry = this.#held.get(id);
     if (!entry) return;
-    this.#append({ failed: id, why });
     entry.failure = why;
+    this.#note({ failed: id, why });
   }
 
   /** In the order of taking. */
@@ -86,6 +86,18 @@ export class JournalFile {
       unlinkSync(this.path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+  }
+
+  /**
+   * A full disk must not keep anything from being released: without the line a later cleanup looks once more at
+   * what is gone. What has failed is reported by the caller too.
+   */
+  #note(line: JournalLine): void {
+    try {
+      this.#append(line);
+    } catch (error) {
+      if (!["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
     }
   }
 

@@ -15,7 +15,7 @@ const host = new DiskHost((line) => send({ type: "log", line }));
 
 process.on("message", async ({ id, request }: NumberedRequest) => {
   try {
-    send({ type: "answer", id, answer: await host.answer(request) });
+    send({ type: "answer", id, answer: await host.answer(id, request) });
   } catch (error) {
     send({ type: "failed", id, error: toMessage(error) });
   }

@@ -33,6 +33,8 @@ export type HostRequest =
   | { op: "close"; disk: number }
   | { op: "put-file"; path: string }
   | { op: "put-image"; path: string }
+  /** Nobody waits any more for the answer to request `id`, which may stop what it does. */
+  | { op: "cancel"; id: number }
   /** The run has ended: release what is left. The host ends after its answer. */
   | { op: "goodbye" };
 
@@ -51,6 +53,7 @@ export interface HostAnswers {
   close: null;
   "put-file": FileArtifact;
   "put-image": ImageArtifact;
+  cancel: null;
   goodbye: { what: string; error: ErrorMessage }[];
 }
 

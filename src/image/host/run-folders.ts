@@ -5,8 +5,9 @@
  */
 import { lstatSync, mkdirSync, realpathSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { TplError } from "../../engine/errors.ts";
+import type { JournalFile } from "./journal-file.ts";
 
 export interface RunFolders {
   /** Sockets, mount points, files that nbdfuse serves. */
@@ -25,11 +26,21 @@ export function runFolders(store: string, run: string): RunFolders {
   return { short, scratch: join(store, "scratch", run), scratchLink: join(short, "s") };
 }
 
-/** Both are to be in the journal by then. */
-export function makeRunFolders(folders: RunFolders): void {
-  mkdirSync(folders.short, { mode: 0o700 });
-  mkdirSync(folders.scratch, { recursive: true, mode: 0o700 });
+export function makeRunFolders(folders: RunFolders, journal: JournalFile): void {
+  mkdirSync(dirname(folders.scratch), { recursive: true, mode: 0o700 });
+  for (const path of [folders.scratch, folders.short]) makeOwn(path, journal);
   symlinkSync(folders.scratch, folders.scratchLink);
+}
+
+/** What is there already belongs to somebody else, and is not ours to remove. */
+function makeOwn(path: string, journal: JournalFile): void {
+  const held = journal.take("", { kind: "folder", path });
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") journal.released(held);
+    throw error;
+  }
 }
 
 /** A folder that nobody else can write to, as the kernel names it. */

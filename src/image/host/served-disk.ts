@@ -134,7 +134,10 @@ export class ServedDisk {
   async unmount(): Promise<void> {
     const mounted = this.#mounted();
     if (!mounted) return;
-    await this.#unmountWhenFree(mounted.path);
+    await this.#unmountWhenFree(mounted.path).catch((error) => {
+      // The kernel and its tools know of an I/O error; the view knows what it came from.
+      throw this.view.fault() ?? error;
+    });
     this.#forget(mounted);
     await this.#flush();
   }

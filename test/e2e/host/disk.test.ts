@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ArtifactDamaged } from "../../../src/engine/errors.ts";
@@ -142,11 +142,42 @@ describe.skipIf(process.geteuid!() !== 0)("a disk of the disk host", { timeout: 
     });
   });
 
+  it("surfaces a failed write-back when it is unmounted, with its cause, and lets go", async () => {
+    const small = join(store, "small");
+    await mkdir(small);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "none", small]);
+    try {
+      const inSmall = await startServices(small);
+      const opened = await inSmall.openDisk("test", { sizeBytes: 128 * MIB });
+      execFileSync("mkfs.ext4", ["-q", await opened.disk.file()]);
+      const file = join(await opened.disk.mount(), "large");
+      execFileSync("dd", ["if=/dev/urandom", `of=${file}`, "bs=1M", "count=30"], { stdio: "pipe" });
+      const lost = { code: "overlay-failed", message: expect.stringContaining("ENOSPC") };
+      await expect(opened.disk.unmount()).rejects.toMatchObject(lost);
+      await expect(opened.disk.seal()).rejects.toMatchObject(lost);
+      await closeDisk(opened);
+      expect(await inSmall.close()).toEqual([]);
+      expect(leftOfRun(small, inSmall.run)).toEqual([]);
+    } finally {
+      execFileSync("umount", [small]);
+    }
+  });
+
   it("is refused without a size, and a sealed one is closed", async () => {
     await expect(services.openDisk("test", {})).rejects.toMatchObject({ code: "bad-disk-size" });
     const { disk } = await services.openDisk("test", { sizeBytes: MIB });
     await disk.seal();
     await expect(disk.file()).rejects.toThrow(/bug: disk d\d is closed/);
+  });
+
+  it("is no longer stored once nobody waits for it", async () => {
+    const path = join(store, "raw");
+    await writeFile(path, "");
+    await truncate(path, 1024 * MIB);
+    const cancel = new AbortController();
+    const image = services.putImage(path, cancel.signal);
+    cancel.abort(new Error("enough"));
+    await expect(image).rejects.toThrow("enough");
   });
 
   it("is stored from a file, and files are, but not from a mount of the same host", async () => {

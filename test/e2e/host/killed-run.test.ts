@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { cleanupDeadRuns } from "../../../src/image/cleanup.ts";
+import { diskHostServices } from "../../../src/image/host/client.ts";
 import { leftOfRun, processesOf } from "./left-of-run.ts";
-import { closeDisk, startServices, temporaryStore } from "./services.ts";
+import { closeDisk, folderBlobsOf, startServices, temporaryStore } from "./services.ts";
 
 /**
  *   holding-run.ts ──IPC──▶ disk host ──▶ nbdfuse
@@ -45,6 +46,16 @@ describe.skipIf(process.geteuid!() !== 0)("what a killed run held", { timeout: 6
     expect(await other.close()).toEqual([]);
   });
 
+  it.each([2, 3, 4, 5, 6, 7])(
+    "is released when it was killed with %i things taken or being taken",
+    async (taken) => {
+      const child = startRun();
+      const run = await vi.waitFor(() => runThatTook(taken), { timeout: 10_000, interval: 1 });
+      child.kill("SIGKILL");
+      await vi.waitFor(() => expect(leftOfRun(store, run)).toEqual([]), { timeout: 5000, interval: 50 });
+    },
+  );
+
   it("is released by a cleanup when the disk host was killed too", async () => {
     const { child, run } = await holdingRun();
     child.kill("SIGSTOP"); // so that it cannot end between the two
@@ -55,6 +66,20 @@ describe.skipIf(process.geteuid!() !== 0)("what a killed run held", { timeout: 6
     const { runs } = await cleanupDeadRuns(store);
     expect(runs).toEqual([expect.objectContaining({ run, fate: "released", failures: [] })]);
     expect(leftOfRun(store, run)).toEqual([]);
+  });
+
+  it("is nothing when the run could not even start, and what another one has stays", async () => {
+    const origin = { ...folderBlobsOf(store), open: "noSuchFunction" };
+    const start = diskHostServices({ store, blobs: origin });
+    await expect(start("rbroken1")).rejects.toThrow("noSuchFunction");
+    const another = "/run/tplgraph/rbroken2";
+    await mkdir(another, { recursive: true });
+    await expect(diskHostServices({ store, blobs: folderBlobsOf(store) })("rbroken2")).rejects.toThrow(
+      "EEXIST",
+    );
+    expect(leftOfRun(store, "rbroken1")).toEqual([]);
+    expect(leftOfRun(store, "rbroken2")).toEqual([another]);
+    await rmdir(another);
   });
 
   it("is released when only the disk host was killed, by the run itself", async () => {
@@ -81,13 +106,26 @@ describe.skipIf(process.geteuid!() !== 0)("what a killed run held", { timeout: 6
   });
 
   /** In a process group of its own, as a shell starts one. */
-  async function holdingRun() {
+  function startRun() {
     const fixture = join(import.meta.dirname, "holding-run.ts");
     const child = spawn(process.execPath, [fixture, store], {
       detached: true,
       stdio: ["pipe", "pipe", "inherit"],
     });
     started.push(child);
+    return child;
+  }
+
+  /** Throws until the store's only run has written down so many acquisitions. */
+  function runThatTook(taken: number): string {
+    const [name] = readdirSync(join(store, "journal"));
+    const lines = readFileSync(join(store, "journal", name!), "utf8").split("\n");
+    expect(lines.filter((line) => line.startsWith('{"take"')).length).toBeGreaterThanOrEqual(taken);
+    return name!.replace(".jsonl", "");
+  }
+
+  async function holdingRun() {
+    const child = startRun();
     const answers = createInterface(child.stdout)[Symbol.asyncIterator]();
     const { run } = (await next(answers)) as { run: string };
     expect(processesOf(run).length).toBeGreaterThanOrEqual(3);
