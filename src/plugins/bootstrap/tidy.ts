@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import type { StepContext } from "../../engine/plugin/context.ts";
+import { UNSAFE_IO } from "./mmdebstrap.ts";
 
 const REMOVED = [
   // Both are copies of this machine's; the provisioning files bring the template's own.
@@ -33,6 +34,7 @@ const REMOVED = [
 /** `root` is a folder that mmdebstrap has just made; `epoch`, in seconds, is the latest time that any file keeps. */
 export async function tidy(step: Pick<StepContext, "tool">, root: string, epoch: number): Promise<void> {
   await step.tool("rm", ["-f", "--", ...REMOVED.map((path) => join(root, path))]);
+  await step.tool("sed", ["-i", `/^${UNSAFE_IO}$/d`, join(root, "etc/dpkg/dpkg.cfg.d/99mmdebstrap")]);
   const logs = join(root, "var/log");
   await step.tool("find", [logs, "-xdev", "-type", "f", "-exec", "truncate", "--size=0", "--", "{}", "+"]);
   const clamp = ["touch", "--no-dereference", `--date=@${epoch}`, "--", "{}", "+"];

@@ -20,6 +20,7 @@ it("bootstrap/debian makes the same root twice, whole, with nothing of this mach
   expect(execFileSync("getcap", [inside("usr/bin/ping")], { encoding: "utf8" })).toContain("cap_net_raw");
   expect(readFileSync(inside("etc/os-release"), "utf8")).toContain("bookworm");
   expect(readFileSync(inside("etc/apt/sources.list"), "utf8")).toMatch(/^deb .* bookworm main$/m);
+  expect(readFileSync(inside("etc/dpkg/dpkg.cfg.d/99mmdebstrap"), "utf8")).toMatch(/^path-exclude=/);
   const foreign = [
     "etc/hostname",
     "etc/resolv.conf",

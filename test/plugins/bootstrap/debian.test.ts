@@ -46,6 +46,7 @@ describe("bootstrap/debian", () => {
       "--variant=minbase",
       "--include=systemd,udev",
       "--aptopt=/s/apt.conf",
+      "--dpkgopt=force-unsafe-io",
       "--",
       "bookworm",
       "/s/root",
