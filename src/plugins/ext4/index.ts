@@ -8,12 +8,12 @@ import { shrink } from "./shrink.ts";
 
 export { diskTooSmall } from "./disk-too-small.ts";
 export { e2fsck } from "./e2fsck.ts";
-export { clockOf, DEFAULT_EPOCH, fixedClock } from "./fixed-clock.ts";
-export { BLOCK_SIZE_BYTES, DEFAULT_BYTES_PER_INODE, mke2fsArguments } from "./mke2fs.ts";
+export { clockOf, fixedClock } from "./fixed-clock.ts";
+export { DEFAULT_BYTES_PER_INODE, mke2fsArguments } from "./mke2fs.ts";
 export { label, MIB, sizeMiB } from "./options.ts";
 export { readSuperblock } from "./read-superblock.ts";
 export { stampInodes } from "./stamp-inodes.ts";
-export { parseSuperblock, type Superblock } from "./superblock.ts";
+export type { Superblock } from "./superblock.ts";
 
 export default definePlugin({
   name: "ext4",

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { DEFAULT_FEATURES } from "./features.ts";
 import { formatUuid } from "./superblock.ts";
 
-export const BLOCK_SIZE_BYTES = 4096;
+const BLOCK_SIZE_BYTES = 4096;
 
 export interface FileSystemOptions {
   sizeMiB: number;

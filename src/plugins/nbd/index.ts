@@ -2,7 +2,7 @@
 import { definePlugin } from "../../engine/plugin/plugin.ts";
 import { attachSource } from "./attach-source.ts";
 
-export { type FileSystemFacts, fileSystemFacts } from "./file-system-facts.ts";
+export type { FileSystemFacts } from "./file-system-facts.ts";
 
 export default definePlugin({
   name: "nbd",
