@@ -15,6 +15,7 @@ import { planContext } from "../engine/plan/plan-context.ts";
 import type { StepContext } from "../engine/plugin/context.ts";
 import type { InputIssue, StepType } from "../engine/plugin/step.ts";
 import { Scope } from "../engine/run/scope.ts";
+import type { Services } from "../engine/run/services.ts";
 import { openStepContext } from "../engine/run/step-context.ts";
 import { fileServices } from "./file-services.ts";
 import { memoryStore } from "./memory-store.ts";
@@ -26,6 +27,8 @@ export interface StepBenchOptions {
   /** Records instead of running: what tools are to have answered. */
   recording?: Answer;
   signal?: AbortSignal;
+  /** Disks and storage of another kind, the real disk host's for one. Default: `fileServices`. */
+  services?: Services;
 }
 
 export interface StepBench extends AsyncDisposable {
@@ -48,7 +51,7 @@ export interface StepBench extends AsyncDisposable {
   /** When recording: the tools that would have run, and what was done with disks. */
   commands: RecordedCommand[];
   disks: string[];
-  /** The raw file of an image that a step made. */
+  /** The raw file of an image that a step made. Not with `services` of another kind. */
   imagePath(image: ImageArtifact): string;
   /** Stores a raw file as an image. */
   putImage(path: string): Promise<ImageArtifact>;
@@ -56,7 +59,8 @@ export interface StepBench extends AsyncDisposable {
 
 export async function stepBench(options: StepBenchOptions = {}): Promise<StepBench> {
   const root = await mkdtemp(join(tmpdir(), "step-"));
-  const services = await fileServices(root);
+  const files = await fileServices(root);
+  const services = options.services ?? files;
   const folder = options.folder ?? root;
   const store = memoryStore();
   const recorded = options.recording ? recorder(options.recording) : undefined;
@@ -113,7 +117,7 @@ export async function stepBench(options: StepBenchOptions = {}): Promise<StepBen
     commands: recorded?.commands ?? [],
     disks: recorded?.disks ?? [],
     run,
-    imagePath: services.imagePath,
+    imagePath: files.imagePath,
     putImage: services.putImage,
     release: () => closeAll(held.splice(0).reverse()),
     async check(type, inputs) {
@@ -126,7 +130,7 @@ export async function stepBench(options: StepBenchOptions = {}): Promise<StepBen
     },
     async [Symbol.asyncDispose]() {
       await closeAll(held.splice(0).reverse());
-      const failures = await services.close();
+      const failures = [...(options.services ? await services.close() : []), ...(await files.close())];
       if (failures.length > 0) throw new AggregateError(failures.map(({ error }) => error));
     },
   };
