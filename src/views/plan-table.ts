@@ -1,0 +1,49 @@
+/** A plan as a table: every step's fate, why, how long it took the last time, its key; and what it comes to. */
+import type { Fate, Plan, PlanNode, PlanSummary } from "../engine/plan/plan.ts";
+import { seconds } from "./amounts.ts";
+import type { Colour, Paint } from "./paint.ts";
+import { reasonText } from "./reason.ts";
+import { type Cell, table, titled } from "./table.ts";
+import { printable } from "./text-width.ts";
+
+export interface PlanTableOptions {
+  /** Width of the terminal; without it nothing is cut. */
+  columns?: number;
+  paint?: Paint;
+}
+
+export function planTable(plan: Plan, options: PlanTableOptions = {}): string {
+  const rows = titled(["fate", "step", "type", "last", "key", "why"], plan.nodes.map(row));
+  const lines = table(rows, { ...options, cuttable: 5, right: [3] });
+  return [...lines, "", summaryLine(plan.summary)].join("\n");
+}
+
+/** `2 cached, 1 to build, 1 not needed; about 41.0s`. */
+export function summaryLine(summary: PlanSummary): string {
+  const parts = [
+    `${summary.hit} cached`,
+    `${summary.miss} to build`,
+    ...(summary.pending > 0 ? [`${summary.pending} to build unless their inputs come out the same`] : []),
+    ...(summary.unneeded > 0 ? [`${summary.unneeded} not needed`] : []),
+  ];
+  const estimate = summary.estimateSeconds > 0 ? `; about ${seconds(summary.estimateSeconds)}` : "";
+  return `${parts.join(", ")}${estimate}`;
+}
+
+const FATES: Record<Fate, Cell & { colour: Colour }> = {
+  hit: { text: "hit", colour: "green" },
+  miss: { text: "miss", colour: "yellow" },
+  pending: { text: "pending", colour: "cyan" },
+  unneeded: { text: "unneeded", colour: "dim" },
+};
+
+function row(node: PlanNode): (Cell | string)[] {
+  return [
+    FATES[node.fate],
+    printable(node.id),
+    { text: node.uses, colour: "dim" },
+    node.lastSeconds === undefined ? "" : seconds(node.lastSeconds),
+    { text: node.key?.slice(0, 12) ?? "", colour: "dim" },
+    printable(reasonText(node)),
+  ];
+}

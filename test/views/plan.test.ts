@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { planDocument } from "../../src/views/plan-json.ts";
+import { planTable, summaryLine } from "../../src/views/plan-table.ts";
+import { textWidth } from "../../src/views/text-width.ts";
+import { DIGEST, graphOf, planOf } from "./fixtures.ts";
+
+//  a ─▶ b ─▶ c!
+const graph = graphOf({ a: [], b: ["a"], "c!": ["b"] });
+const plan = planOf(graph, {
+  a: {
+    fate: "miss",
+    key: "0123456789abcdef",
+    lastSeconds: 61,
+    reason: { code: "params-changed", changed: [{ path: "with.sizeMiB", from: 1024, to: 2048 }] },
+  },
+  b: { fate: "pending", reason: { code: "upstream", changed: [] } },
+  "c!": { fate: "unneeded" },
+});
+
+describe("table", () => {
+  it("tells each step's fate, key, last time and why", () => {
+    const [, a, b, c] = planTable(plan).split("\n");
+    expect(a).toMatch(/^miss +a +lab\/a +1m 01s +0123456789ab +with\.sizeMiB 1024 → 2048$/);
+    expect(b).toMatch(/^pending +b +lab\/b +depends on what a step above makes$/);
+    expect(c).toMatch(/^unneeded +c! +lab\/c! +no step that runs uses it$/);
+  });
+
+  it("cuts the why, and nothing else, to the window", () => {
+    const changed = Array.from({ length: 9 }, (_, i) => ({
+      path: `with.input${i}`,
+      from: "x".repeat(60),
+      to: DIGEST,
+    }));
+    const wide = planOf(graph, { a: { fate: "miss", reason: { code: "params-changed", changed } } });
+    for (const line of planTable(wide, { columns: 80 }).split("\n"))
+      expect(textWidth(line)).toBeLessThanOrEqual(80);
+  });
+
+  it("ends with what it comes to", () => {
+    expect(summaryLine({ hit: 4, miss: 1, pending: 2, unneeded: 1, estimateSeconds: 41 })).toBe(
+      "4 cached, 1 to build, 2 to build unless their inputs come out the same, 1 not needed; about 41.0s",
+    );
+  });
+});
+
+it("is the document tplgraph.plan/1", () => {
+  expect(planDocument(plan)).toEqual({
+    schema: "tplgraph.plan/1",
+    template: { name: "lab", file: "t.yaml", params: {} },
+    nodes: plan.nodes,
+    summary: plan.summary,
+  });
+});
