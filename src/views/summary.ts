@@ -1,0 +1,112 @@
+/** What a run came to: its outputs and their names, what was cached and built, where the time went, what to do next. */
+import type { Artifact } from "../engine/artifact.ts";
+import type { NodeResult, RunRecord } from "../engine/run/record.ts";
+import { bytes, count, seconds, shortDigest } from "./amounts.ts";
+import { type Paint, plain } from "./paint.ts";
+import { type Cell, table } from "./table.ts";
+import { printable } from "./text-width.ts";
+
+export interface SummaryOptions {
+  columns?: number;
+  paint?: Paint;
+  /** Step types by node, where they are known. */
+  uses?: ReadonlyMap<string, string>;
+}
+
+export function runSummary(record: RunRecord, options: SummaryOptions = {}): string {
+  const { paint = plain } = options;
+  const sections = [`${paint("bold", printable(record.template.name))}  ${outcome(record)}`];
+  if (Object.keys(record.outputs).length > 0) sections.push(outputs(record, options));
+  const time = timeTable(record, options);
+  if (time) sections.push(time);
+  const next = nextCommands(record);
+  if (next.length > 0) sections.push(section("next", next, paint));
+  return sections.join("\n\n");
+}
+
+/** `built 6, cached 3 in 1m 12s` */
+export function outcome({ ok, counts, seconds: took, run }: RunRecord): string {
+  if (ok && counts.built === 0) return `${count(counts.hit, "step")}, all cached, in ${seconds(took)}`;
+  const parts = [
+    counts.built > 0 ? `${counts.built} built` : "",
+    counts.hit > 0 ? `${counts.hit} cached` : "",
+    counts.failed > 0 ? `${counts.failed} failed` : "",
+    counts.cancelled > 0 ? `${counts.cancelled} cancelled` : "",
+    counts.skipped > 0 ? `${counts.skipped} skipped` : "",
+  ].filter((part) => part !== "");
+  return `${parts.join(", ")} in ${seconds(took)} (run ${run})`;
+}
+
+function outputs(record: RunRecord, { paint = plain, columns }: SummaryOptions): string {
+  const rows = Object.entries(record.outputs).map(([name, artifact]): (Cell | string)[] => [
+    printable(name),
+    artifact.type,
+    "bytes" in artifact ? bytes(artifact.bytes) : "",
+    { text: shortDigest(artifact.digest), colour: "dim" },
+    { text: record.refs.map((ref) => `${ref}#${name}`).join(" "), colour: "green" },
+  ]);
+  return section("outputs", table(rows, { paint, ...(columns ? { columns: columns - 2 } : {}) }), paint);
+}
+
+const SHOWN = 12;
+const BAR_COLUMNS = 24;
+
+function timeTable(
+  { nodes }: RunRecord,
+  { paint = plain, uses, columns }: SummaryOptions,
+): string | undefined {
+  const built = Object.entries(nodes)
+    .filter(([, node]) => node.status === "built" || node.status === "failed")
+    .sort(([, a], [, b]) => b.seconds - a.seconds);
+  const longest = built[0]?.[1].seconds ?? 0;
+  if (longest < 0.05) return undefined;
+  const row = ([id, node]: [string, NodeResult]): (Cell | string)[] => [
+    printable(id),
+    { text: uses?.get(id) ?? "", colour: "dim" },
+    seconds(node.seconds),
+    { text: bar(node.seconds / longest), colour: node.status === "failed" ? "red" : "green" },
+  ];
+  const rows = table(built.slice(0, SHOWN).map(row), {
+    paint,
+    cuttable: 0,
+    right: [2],
+    ...(columns ? { columns: columns - 2 } : {}),
+  });
+  const rest = built.slice(SHOWN);
+  const restSeconds = rest.reduce((sum, [, node]) => sum + node.seconds, 0);
+  if (rest.length > 0) rows.push(`${count(rest.length, "other step")} ${seconds(restSeconds)}`);
+  return section("where the time went", rows, paint);
+}
+
+/** In eighths of a column. */
+function bar(share: number): string {
+  const eighths = Math.round(share * BAR_COLUMNS * 8);
+  const rest = eighths % 8;
+  return "█".repeat(Math.floor(eighths / 8)) + (rest > 0 ? String.fromCodePoint(0x2590 - rest) : "");
+}
+
+function nextCommands(record: RunRecord): string[] {
+  if (!record.ok) return [`tplgraph runs logs ${record.run}`];
+  const named = (type: Artifact["type"]) => {
+    const name = Object.keys(record.outputs).find((output) => record.outputs[output]!.type === type);
+    return name === undefined ? undefined : nameFor(record, name);
+  };
+  const snapshot = named("snapshot");
+  const image = named("image");
+  return [
+    ...(snapshot ? [`tplgraph resume ${snapshot}`] : []),
+    ...(image ? [`tplgraph artifacts export ${image} -o ${record.template.name}.ext4`] : []),
+  ].map(printable);
+}
+
+function nameFor(record: RunRecord, output: string): string {
+  const ref = record.refs[0];
+  if (ref === undefined) return record.outputs[output]!.digest;
+  const { type } = record.outputs[output]!;
+  const alone = Object.values(record.outputs).filter((artifact) => artifact.type === type).length === 1;
+  return alone ? ref : `${ref}#${output}`;
+}
+
+function section(title: string, lines: readonly string[], paint: Paint): string {
+  return [paint("dim", title), ...lines.map((line) => `  ${line}`)].join("\n");
+}
