@@ -1,30 +1,28 @@
 /**
- * One open disk in the disk host: a copy-on-write view, its NBD export, and what is attached over it, in the
- * order view → nbdfuse → loop → mount. Everything is in the journal before it is taken, and leaves in reverse.
+ * One open disk in the disk host: a copy-on-write view, its NBD export, and what is attached over it. Tools that
+ * open its file see what a VM wrote before they did; a device or a mount shows it only when attached afterwards.
  */
-import { mkdirSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import type { ImageArtifact } from "../../engine/artifact.ts";
 import type { BlobStore } from "../../engine/blobs.ts";
 import { TplError } from "../../engine/errors.ts";
 import type { MountOptions, OpenDiskOptions } from "../../engine/plugin/disk.ts";
-import type { Acquisition } from "../../engine/run/journal.ts";
 import { attachLoop } from "../attach/loop.ts";
 import { mountDevice, unmountFlushed } from "../attach/mount.ts";
 import { attachNbdfuse } from "../attach/nbdfuse.ts";
 import { becomes } from "../attach/waiting.ts";
 import { emptyMap } from "../map.ts";
 import type { NbdServer } from "../nbd/server.ts";
-import { endHolders, holderNames } from "../process/run-processes.ts";
-import { releaseAcquisition } from "../release.ts";
+import { holderNames } from "../process/run-processes.ts";
 import { loadMap } from "../stored-map.ts";
 import { type CowView, openView } from "../view.ts";
 import { attachKernelNbd } from "./attach-kernel-nbd.ts";
+import { Attachments } from "./attachments.ts";
 import type { JournalFile } from "./journal-file.ts";
 import type { RunFolders } from "./run-folders.ts";
 
 /** How long a mount may stay busy by itself: something outside the run, a prober of devices, looks at it. */
 const BUSY_MS = 500;
-const CLOSE_DEADLINE_MS = 20_000;
 
 export interface DiskSurroundings {
   blobs: BlobStore;
@@ -35,11 +33,6 @@ export interface DiskSurroundings {
   /** Aborted when the run is gone: what is being attached is no longer wanted. */
   ending: AbortSignal;
   log(line: string): void;
-}
-
-interface Attached {
-  id: number;
-  acquisition: Acquisition;
 }
 
 export async function openServedDisk(
@@ -67,31 +60,35 @@ function sizeOf({ image, sizeBytes = image?.bytes }: OpenDiskOptions): number {
   });
 }
 
+interface DiskParts {
+  name: string;
+  node: string;
+  view: CowView;
+  /** Its journal entry. */
+  overlay: number;
+  around: DiskSurroundings;
+}
+
 export class ServedDisk {
   readonly name: string;
   readonly view: CowView;
   readonly #node: string;
-  readonly #around: DiskSurroundings;
-  /** Its journal entry. */
   readonly #overlay: number;
-  /** In the order of taking. */
-  readonly #attached: Attached[] = [];
+  readonly #around: DiskSurroundings;
+  readonly #attachments: Attachments;
   #file: Promise<string> | undefined;
   #device: Promise<string> | undefined;
+  /** A step has the device's path, and may use it until the disk is closed. */
+  #deviceIsGiven = false;
   #isClosed = false;
 
-  constructor(parts: {
-    name: string;
-    node: string;
-    view: CowView;
-    overlay: number;
-    around: DiskSurroundings;
-  }) {
-    this.name = parts.name;
-    this.view = parts.view;
-    this.#node = parts.node;
-    this.#overlay = parts.overlay;
-    this.#around = parts.around;
+  constructor({ name, node, view, overlay, around }: DiskParts) {
+    this.name = name;
+    this.view = view;
+    this.#node = node;
+    this.#overlay = overlay;
+    this.#around = around;
+    this.#attachments = new Attachments(around.journal, node, around.ending);
   }
 
   file(): Promise<string> {
@@ -103,21 +100,18 @@ export class ServedDisk {
   }
 
   device(): Promise<string> {
-    this.#device ??= this.#attachDevice().catch((error) => {
-      this.#device = undefined;
-      throw error;
-    });
-    return this.#device;
+    this.#deviceIsGiven = true;
+    return this.#attachedDevice();
   }
 
   async mount(options: MountOptions): Promise<string> {
     needRoot("mount a file system");
-    if (this.#mounted()) throw new Error(`bug: disk ${this.name} of ${this.#node} is mounted already`);
-    const device = await this.device();
+    if (this.#mountPoint) throw new Error(`bug: disk ${this.name} of ${this.#node} is mounted already`);
+    const device = await this.#attachedDevice();
     const path = this.#path("mnt");
     const readOnly = options.readOnly ?? this.view.readOnly;
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    await this.#take({ kind: "mount", path }, () =>
+    await this.#attachments.take({ kind: "mount", path }, () =>
       mountDevice({
         device,
         path,
@@ -132,13 +126,15 @@ export class ServedDisk {
 
   /** With whatever was written flushed down to the overlay. Throws TplError `mount-busy`. */
   async unmount(): Promise<void> {
-    const mounted = this.#mounted();
-    if (!mounted) return;
-    await this.#unmountWhenFree(mounted.path).catch((error) => {
+    const path = this.#mountPoint;
+    if (path === undefined) return;
+    try {
+      await this.#attachments.releaseTop(() => this.#unmountWhenFree(path));
+    } catch (error) {
       // The kernel and its tools know of an I/O error; the view knows what it came from.
       throw this.view.fault() ?? error;
-    });
-    this.#forget(mounted);
+    }
+    if (!this.#deviceIsGiven) await this.#detachDevice();
     await this.#flush();
   }
 
@@ -163,43 +159,44 @@ export class ServedDisk {
     this.#isClosed = true;
   }
 
+  get #mountPoint(): string | undefined {
+    const top = this.#attachments.top;
+    return top?.kind === "mount" ? top.path : undefined;
+  }
+
   async #attachFile(): Promise<string> {
     const path = this.#path("img");
     // An empty file to mount over; not touched again, since from then on it is a file system served from here.
     writeFileSync(path, "", { flag: "wx", mode: 0o600 });
     const uri = `nbd+unix:///${this.name}?socket=${encodeURI(this.#around.socketPath)}`;
-    await this.#take({ kind: "nbdfuse", path }, () =>
+    await this.#attachments.take({ kind: "nbdfuse", path }, () =>
       attachNbdfuse({ uri, path, readOnly: this.view.readOnly, signal: this.#around.ending }),
     );
     return path;
+  }
+
+  #attachedDevice(): Promise<string> {
+    this.#device ??= this.#attachDevice().catch((error) => {
+      this.#device = undefined;
+      throw error;
+    });
+    return this.#device;
   }
 
   async #attachDevice(): Promise<string> {
     needRoot("attach a block device");
     const { journal, socketPath, log } = this.#around;
     const { readOnly } = this.view;
-    const kernel = await attachKernelNbd(journal, this.#node, {
-      socketPath,
-      exportName: this.name,
-      readOnly,
-      log,
-    });
+    const request = { socketPath, exportName: this.name, readOnly, log };
+    const kernel = await attachKernelNbd(journal, this.#node, request);
     if (kernel) {
-      this.#attached.push(kernel);
+      this.#attachments.add(kernel);
       return kernel.acquisition.device;
     }
     const backingFile = await this.file();
-    return await this.#take({ kind: "loop", backingFile }, () =>
+    return await this.#attachments.take({ kind: "loop", backingFile }, () =>
       attachLoop(backingFile, { readOnly, signal: this.#around.ending }),
     );
-  }
-
-  /** Stays noted when `attach` failed: it may have got half-way. */
-  async #take<T>(acquisition: Acquisition, attach: () => Promise<T>): Promise<T> {
-    this.#around.ending.throwIfAborted();
-    const id = this.#around.journal.take(this.#node, acquisition);
-    this.#attached.push({ id, acquisition });
-    return await attach();
   }
 
   async #unmountWhenFree(path: string): Promise<void> {
@@ -224,44 +221,18 @@ export class ServedDisk {
     });
   }
 
-  /** Last in, first out; stops at what cannot be detached, since what lies under it is still in use. */
-  async #detach(how: "gently" | "forcibly"): Promise<void> {
-    const signal = AbortSignal.timeout(CLOSE_DEADLINE_MS);
-    const { journal } = this.#around;
-    for (let top = this.#attached.at(-1); top; top = this.#attached.at(-1)) {
-      const { acquisition } = top;
-      try {
-        await releaseAcquisition(acquisition, signal);
-      } catch (error) {
-        if (how === "gently" || !("path" in acquisition)) throw error;
-        await endHolders(journal.header.run, acquisition.path);
-        await releaseAcquisition(acquisition, signal);
-      }
-      journal.released(top.id);
-      this.#attached.pop();
-      this.#removeLeft(acquisition);
-    }
-    this.#file = undefined;
+  /** The kernel caches what it read through a device; the next mount is to see what a VM writes until then. */
+  async #detachDevice(): Promise<void> {
+    const { top } = this.#attachments;
+    if (top?.kind !== "loop" && top?.kind !== "kernel-nbd") return;
+    await this.#attachments.releaseTop();
     this.#device = undefined;
   }
 
-  /** What we made for it to be attached to. */
-  #removeLeft(acquisition: Acquisition): void {
-    if (acquisition.kind === "mount") removeIfThere(() => rmdirSync(acquisition.path));
-    if (acquisition.kind !== "nbdfuse") return;
-    removeIfThere(() => unlinkSync(acquisition.path));
-    removeIfThere(() => unlinkSync(`${acquisition.path}.pid`));
-  }
-
-  #mounted(): { id: number; path: string } | undefined {
-    const top = this.#attached.at(-1);
-    return top?.acquisition.kind === "mount" ? { id: top.id, path: top.acquisition.path } : undefined;
-  }
-
-  #forget(mounted: { id: number; path: string }): void {
-    this.#around.journal.released(mounted.id);
-    this.#attached.pop();
-    rmdirSync(mounted.path);
+  async #detach(how: "gently" | "forcibly"): Promise<void> {
+    await this.#attachments.release(how);
+    this.#file = undefined;
+    this.#device = undefined;
   }
 
   /** What a tool or the kernel could not write back shows here at the latest. */
@@ -273,14 +244,6 @@ export class ServedDisk {
 
   #path(suffix: string): string {
     return `${this.#around.folders.short}/${this.name}.${suffix}`;
-  }
-}
-
-function removeIfThere(remove: () => void): void {
-  try {
-    remove();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -85,6 +85,22 @@ describe.skipIf(process.geteuid!() !== 0)("a disk of the disk host", { timeout: 
     ]);
     expect([sameFile, sameDevice]).toEqual([file, device]);
     expect(device).toMatch(/^\/dev\/(loop|nbd)\d+$/);
+  });
+
+  it("shows to a tool, and at the next mount, what an NBD client wrote meanwhile", async () => {
+    const { disk } = await services.openDisk("test", { sizeBytes: 16 * MIB });
+    const file = await disk.file();
+    execFileSync("mkfs.ext4", ["-q", "-L", "before", file]);
+    const label = () => execFileSync("e2label", [file], { encoding: "utf8" }).trim();
+    await disk.mount({ readOnly: true });
+    await disk.unmount();
+    expect(label()).toBe("before");
+    const copy = join(store, "copy");
+    execFileSync("nbdcopy", [disk.uri, copy]);
+    execFileSync("mkfs.ext4", ["-q", "-F", "-L", "after", "-E", `root_owner=4711:4711`, copy]);
+    execFileSync("nbdcopy", ["--flush", copy, disk.uri]);
+    expect(label()).toBe("after");
+    expect(statSync(await disk.mount()).uid).toBe(4711);
   });
 
   it("is not unmounted under a process that uses it, which is named", async () => {
