@@ -201,7 +201,7 @@ describe("what is wrong with a template is told where it stands", () => {
     const { text, line, column } = marked(template);
     const compilation = await compileText(text, files ? { files } : {});
     expect(inShort(compilation)).toEqual([`main.yaml:${line}:${column} ${code}`]);
-    const { message, hint } = compilation.diagnostics[0]!; hint?: string }];
+    const { message, hint } = compilation.diagnostics[0]!;
     expect(`${message}\n${hint}`).toMatch(says);
     expect(compilation.graph === undefined).toBe(code !== "unused-step");
   });
