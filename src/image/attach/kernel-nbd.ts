@@ -29,7 +29,7 @@ export async function connectKernelNbd(what: {
   const mode = what.readOnly ? ["-readonly"] : [];
   const tool = startSystemTool("nbd-client", [
     ...["-unix", what.socketPath, what.device, "-name", what.exportName],
-    ...["-nofork", "-nonetlink", "-block-size", "4096", ...mode],
+    ...["-nofork", "-nonetlink", "-block-size", "512", ...mode],
   ]);
   let ended = false;
   const failure = tool.ended.then((error) => {
@@ -60,7 +60,7 @@ export async function disconnectKernelNbd(
   signal?: AbortSignal,
 ): Promise<void> {
   if (!(await isOurs(device, socketPath))) return;
-  await systemTool("nbd-client", ["-disconnect", device, "-nonetlink"], signal ? { signal } : {});
+  await systemTool("nbd-client", ["-nonetlink", "-disconnect", device], signal ? { signal } : {});
   const gone = async () => !(await isOurs(device, socketPath));
   if (await becomes(gone, { timeoutMs: DISCONNECT_TIMEOUT_MS, signal })) return;
   throw new TplError({
