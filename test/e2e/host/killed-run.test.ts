@@ -68,6 +68,15 @@ describe.skipIf(process.geteuid!() !== 0)("what a killed run held", { timeout: 6
     expect(leftOfRun(store, run)).toEqual([]);
   });
 
+  it("is released by a cleanup when the disk host hangs", async () => {
+    const { child, run } = await holdingRun();
+    process.kill(hostOf(store, run).pid, "SIGSTOP");
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    expect(await cleanupDeadRuns(store)).toMatchObject({ runs: [{ run, fate: "released", failures: [] }] });
+    expect(leftOfRun(store, run)).toEqual([]);
+  });
+
   it("is nothing when the run could not even start, and what another one has stays", async () => {
     const origin = { ...folderBlobsOf(store), open: "noSuchFunction" };
     const start = diskHostServices({ store, blobs: origin });
