@@ -4,7 +4,9 @@
  * with a clean file system, or the step fails.
  */
 import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import * as z from "zod";
+import type { Json } from "../../engine/artifact.ts";
 import { ToolError } from "../../engine/errors.ts";
 import type { PlanContext, StepContext } from "../../engine/plugin/context.ts";
 import { image, unkeyed } from "../../engine/plugin/port.ts";
@@ -14,6 +16,7 @@ import { withDeadline } from "../../vm/deadline.ts";
 import { readLines } from "../../vm/lines.ts";
 import { type Machine, nbdSource, prepareBootFiles, startVm } from "../../vm/machine.ts";
 import { qemuVersion } from "../../vm/qemu-version.ts";
+import { archiveDate } from "../bootstrap/index.ts";
 import { clockOf, e2fsck, readSuperblock } from "../ext4/index.ts";
 import { INIT, OUTPUT_PORT, STATUS_PORT } from "./boot-scripts.ts";
 import { guestAptFiles } from "./guest-apt.ts";
@@ -58,8 +61,21 @@ export const run = defineStep({
 
 type Step = StepContext<ValuesOf<typeof inputs>>;
 
-async function resolveScript({ script }: PlanValues<typeof inputs>, plan: PlanContext) {
-  return script === undefined ? {} : { script: (await plan.fileDigest(script)).digest };
+/** The script's content, and the archive's state where packages come from this machine's sources. */
+async function resolveScript(values: PlanValues<typeof inputs>, plan: PlanContext) {
+  const { script, packages = [], apt, network } = values;
+  const resolved: Record<string, Json> = {};
+  if (script !== undefined) resolved.script = (await plan.fileDigest(script)).digest;
+  if (packages.length === 0 || apt !== "host" || network === "none") return resolved;
+  const suite = await plan.remember("host suite", hostSuite);
+  if (suite !== null) resolved.archive = await archiveDate(plan, suite);
+  return resolved;
+}
+
+/** Of os-release(5); null where this machine is no Debian, and has no sources to hand on. */
+async function hostSuite(): Promise<string | null> {
+  const text = await readFile("/etc/os-release", "utf8");
+  return /^VERSION_CODENAME="?([a-z]+)"?$/m.exec(text)?.[1] ?? null;
 }
 
 interface Booted {
@@ -130,7 +146,7 @@ async function provision(step: Step, { machine, nonce }: Booted): Promise<Outcom
   if (step.signal.aborted) throw step.signal.reason;
   if (error) throw error;
   if (report.exitCode === undefined)
-    throw died("vm-died", "the VM ended before the script did", lastLines, machine);
+    throw died("vm-died", `the VM ended before the script did${panicOf(machine)}`, lastLines, machine);
   if (report.exitCode === 0 && !report.clean)
     throw died(
       "provision-unclean",
@@ -151,6 +167,11 @@ function scriptFailed(script: string, { exitCode, lastLines }: Outcome): ToolErr
     signal: null,
     lastLines,
   });
+}
+
+function panicOf(machine: Machine): string {
+  const line = machine.consoleTail().find((text) => text.includes("Kernel panic"));
+  return line === undefined ? "" : `: ${line.replace(/^\[ *[\d.]+\] */, "")}`;
 }
 
 const HINTS = {

@@ -16,7 +16,7 @@ import { saveDeviceState } from "../../vm/migration.ts";
 import type { MachineConfig } from "../../vm/qemu.ts";
 import { qemuVersion } from "../../vm/qemu-version.ts";
 import { MANIFEST_SCHEMA, partsOf, type SnapshotManifest } from "../../vm/snapshot.ts";
-import { START_LOG, waitUntilReady } from "./ready.ts";
+import { START_LOG, SYSTEM_RUNNING, waitUntilReady } from "./ready.ts";
 
 const pattern = z.string().refine(isPattern, "must be a regular expression");
 
@@ -32,7 +32,7 @@ const inputs = {
       z.strictObject({ log: pattern.describe("ready when a line of the start command's output matches") }),
     ])
     .optional()
-    .describe("default: systemd has started everything"),
+    .describe("waited for once systemd has started everything; default: nothing more"),
   timeoutSeconds: unkeyed(z.number().positive().default(300)),
   name: z.string().min(1).optional().describe("stands in the manifest"),
 };
@@ -90,10 +90,7 @@ export const create = defineStep({
 
 type Step = StepContext<ValuesOf<typeof inputs>>;
 
-/**
- * Freed memory is zeroed, so that it takes no room in the snapshot. The journal's writes wait in memory, not for
- * the disk of a machine that is about to be paused.
- */
+/** Freed memory is zeroed, so that it takes no room in the snapshot. */
 const GUEST_ARGUMENTS = ["init_on_free=1", "systemd.show_status=no"];
 
 /** The kernel becomes part of the snapshot. One look into /boot: its digest is remembered. */
@@ -135,8 +132,10 @@ async function prepare(step: Step, agent: Agent): Promise<void> {
   const end = performance.now() + timeoutSeconds * 1000;
   await agent.exec("true", { timeoutMs: timeoutSeconds * 1000, signal });
   step.log("the guest agent answers");
+  const left = () => end - performance.now();
+  await waitUntilReady(agent, { ready: SYSTEM_RUNNING, deadlineMs: left(), signal });
   if (start !== undefined) await agent.exec(inBackground(start), { signal });
-  await waitUntilReady(agent, { ready, deadlineMs: end - performance.now(), signal });
+  if (ready !== undefined) await waitUntilReady(agent, { ready, deadlineMs: left(), signal });
   step.log("the machine is ready");
   await agent.exec(SHED, { signal });
 }
@@ -144,12 +143,11 @@ async function prepare(step: Step, agent: Agent): Promise<void> {
 /** In a session of its own, so that it outlives the agent's command. */
 function inBackground(command: string): string {
   const quoted = `'${command.replaceAll("'", "'\\''")}'`;
-  return `mkdir -p /var/log; setsid /bin/sh -c ${quoted} > ${START_LOG} 2>&1 < /dev/null &`;
+  return `mkdir -p /var/log; /usr/lib/tplgraph/busybox setsid /bin/sh -c ${quoted} > ${START_LOG} 2>&1 < /dev/null &`;
 }
 
 /** Written back, and nothing kept that can be read again: a smaller memory, a disk without freed blocks. */
-const SHED =
-  "sync; /usr/lib/tplgraph/busybox fstrim / || true; echo 3 > /proc/sys/vm/drop_caches; echo 1 > /proc/sys/vm/compact_memory";
+const SHED = "sync; /usr/lib/tplgraph/busybox fstrim / || true; echo 3 > /proc/sys/vm/drop_caches";
 
 function diedTooSoon(machine: Machine): ToolError {
   return new ToolError({

@@ -1,6 +1,6 @@
 /**
- * When a machine is ready to be paused: a command in the guest succeeds, a line is in the start command's log, or
- * (by default) systemd says that it has started everything.
+ * When a machine is ready to be paused: systemd has started everything, and then what the template waits for is
+ * true: a command in the guest succeeds, or a line is in the start command's log.
  */
 import { ToolError } from "../../engine/errors.ts";
 import type { Agent, ExecResult } from "../../vm/agent.ts";
@@ -10,9 +10,13 @@ export type Ready = { command: string } | { log: string };
 /** Where the start command's output goes in the guest. */
 export const START_LOG = "/var/log/tplgraph-start.log";
 
-/** A degraded system runs, with units that failed: what they matter is for the template's own condition to say. */
-const SYSTEM_RUNNING: Ready = {
-  command: 's=$(systemctl is-system-running --wait); echo "$s"; [ "$s" = running ] || [ "$s" = degraded ]',
+/**
+ * A degraded system runs, with units that failed: what they matter is for the template's own condition to say.
+ * Where something else than systemd is the init, a guest agent that answers is all there is to wait for.
+ */
+export const SYSTEM_RUNNING: Ready = {
+  command:
+    '[ -d /run/systemd/system ] || exit 0; s=$(systemctl is-system-running --wait); echo "$s"; [ "$s" = running ] || [ "$s" = degraded ]',
 };
 
 const ASK_EVERY_MS = 1000;
@@ -20,14 +24,14 @@ const ASK_EVERY_MS = 1000;
 const MIN_QUESTION_MS = 1000;
 
 export interface ReadyOptions {
-  ready: Ready | undefined;
+  ready: Ready;
   deadlineMs: number;
   signal: AbortSignal;
 }
 
 /** Asks until the answer is yes. Throws ToolError `vm-not-ready` with what the guest answered last. */
 export async function waitUntilReady(agent: Agent, options: ReadyOptions): Promise<void> {
-  const ready = options.ready ?? SYSTEM_RUNNING;
+  const { ready } = options;
   const end = performance.now() + options.deadlineMs;
   for (;;) {
     const left = Math.max(end - performance.now(), MIN_QUESTION_MS);

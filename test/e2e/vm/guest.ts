@@ -43,7 +43,7 @@ const INITTAB = `::sysinit:/usr/lib/tplgraph/busybox mount -t tmpfs run /run
 export async function tinyRoot(bench: StepBench): Promise<ImageArtifact> {
   const empty = await bench.run<{ image: ImageArtifact }>(mkfs, { sizeMiB: 64 });
   const busybox = "/usr/lib/tplgraph/busybox";
-  const links = ["/bin/sh", "/bin/cat", "/bin/sleep", "/bin/echo", "/bin/mkdir", "/bin/setsid", "/bin/sync"];
+  const links = ["/bin/sh", "/bin/cat", "/bin/sleep", "/bin/echo", "/bin/mkdir", "/bin/sync"];
   const { image } = await bench.run<{ image: ImageArtifact }>(overlay, {
     image: empty.image,
     files: [
