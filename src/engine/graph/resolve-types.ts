@@ -24,7 +24,7 @@ export class TypeLookup {
     return type;
   }
 
-  async #load(uses: string, where: Position): Promise<StepType | undefined> {
+  #load(uses: string, where: Position): Promise<StepType | undefined> {
     return this.#orDiagnostic(where, async () => (await this.#types.get(uses))?.type);
   }
 
