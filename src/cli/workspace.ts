@@ -1,0 +1,91 @@
+/**
+ * What commands work on: the configuration, the store, the step types. The store is opened when it is first needed,
+ * so that a template which does not compile touches nothing.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { loadPlugins } from "../engine/plugin/load.ts";
+import type { EngineStore } from "../engine/store.ts";
+import { type StoreLocation, storeLocation } from "../store/location.ts";
+import type { OpenStoreOptions, Store } from "../store/store.ts";
+import { artifactParts } from "./artifact-parts.ts";
+import type { GlobalFlags } from "./command.ts";
+import type { Config } from "./config.ts";
+import { version } from "./version.ts";
+
+type Plugins = ReturnType<typeof loadPlugins>;
+
+export interface Workspace extends AsyncDisposable {
+  config: Config;
+  location: StoreLocation;
+  /** Opened once; closed with the workspace. */
+  store(): Promise<Store>;
+  types(): Promise<Plugins>;
+}
+
+/** `create`: whether a store is made where there is none. Throws TplError `config-…`, later `store-…`. */
+export async function openWorkspace(
+  flags: GlobalFlags,
+  options: Pick<OpenStoreOptions, "create" | "mode"> = {},
+): Promise<Workspace> {
+  const config = await readConfig(flags);
+  const location = storeLocation({ option: flags.store, config });
+  let opened: Promise<Store> | undefined;
+  const store = () => {
+    opened ??= open(location, options);
+    return opened;
+  };
+  return {
+    config,
+    location,
+    store,
+    types: () => stepTypes(config, location, store),
+    async [Symbol.asyncDispose]() {
+      await (await opened)?.close();
+    },
+  };
+}
+
+/** The module that checks a configuration is loaded only where there is one. */
+async function readConfig({ config: file }: GlobalFlags): Promise<Config> {
+  const cwd = process.cwd();
+  const { findConfigFile } = await import("./config-file.ts");
+  if (file === undefined && findConfigFile(cwd) === undefined) return { folder: cwd, plugins: [] };
+  const { loadConfig } = await import("./config.ts");
+  return loadConfig({ file, cwd });
+}
+
+async function open(
+  { path }: StoreLocation,
+  options: Pick<OpenStoreOptions, "create" | "mode">,
+): Promise<Store> {
+  const { openStore } = await import("../store/store.ts");
+  return openStore({ path, parts: artifactParts, ...options });
+}
+
+async function stepTypes(
+  { plugins, folder }: Config,
+  { path }: StoreLocation,
+  store: () => Promise<Store>,
+): Promise<Plugins> {
+  const { loadPlugins } = await import("../engine/plugin/load.ts");
+  const { BUILTIN_PLUGINS } = await import("./builtin-plugins.ts");
+  return loadPlugins({
+    builtin: BUILTIN_PLUGINS,
+    version: version(),
+    local: plugins,
+    packagesFrom: folder,
+    facts: factsOf(path, store),
+  });
+}
+
+/** What is remembered of plugins' files, where there is a store to remember it: compiling makes none. */
+function factsOf(path: string, store: () => Promise<Store>): EngineStore["facts"] {
+  const exists = () => existsSync(join(path, "store.json"));
+  return {
+    get: async (name) => (exists() ? (await store()).facts.get(name) : undefined),
+    async set(name, value) {
+      if (exists()) await (await store()).facts.set(name, value);
+    },
+  };
+}
