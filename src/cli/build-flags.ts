@@ -1,0 +1,53 @@
+/** The flags that `run` and `plan` share, and what they mean to the planner. */
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import { TplError } from "../engine/errors.ts";
+import type { Graph } from "../engine/graph/graph.ts";
+import { suggestOrList } from "../engine/template/suggest.ts";
+
+export interface BuildFlags {
+  param: Record<string, string>;
+  target?: string[];
+  force?: string[];
+  refresh?: boolean;
+}
+
+export function addBuildFlags(command: Command): Command {
+  return addParamFlag(command.argument("<template>", "the template file"))
+    .option("--target <step>", "builds this step and what it needs alone; may be repeated", append)
+    .option("--force <step>", "runs this step again, keeps the rest; may be repeated", append)
+    .option("--refresh", "asks again what mutable names stand for");
+}
+
+export function addParamFlag(command: Command): Command {
+  return command.option("-p, --param <name=value>", "sets a parameter; may be repeated", addParam, {});
+}
+
+/** Throws TplError `unknown-target` for a step that `--target` or `--force` names and the graph has not. */
+export function checkSteps(graph: Graph, { target = [], force = [] }: BuildFlags): void {
+  const known = new Set(graph.nodes.map((node) => node.id));
+  for (const step of [...target, ...force])
+    if (!known.has(step))
+      throw new TplError({
+        code: "unknown-target",
+        message: `${graph.template.file} has no step "${step}"`,
+        hint: suggestOrList(step, known, "its steps"),
+      });
+}
+
+function addParam(text: string, params: Record<string, string>): Record<string, string> {
+  const equals = text.indexOf("=");
+  if (equals < 1) throw new InvalidArgumentError("write it as name=value");
+  return { ...params, [text.slice(0, equals)]: text.slice(equals + 1) };
+}
+
+export function append(text: string, list: string[] = []): string[] {
+  return [...list, text];
+}
+
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > 10_000)
+    throw new InvalidArgumentError("write a number from 1 to 10000");
+  return value;
+}

@@ -1,0 +1,173 @@
+/** `tplgraph run`: plans, builds what is missing, and tells what came of it. */
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { TplError } from "../../engine/errors.ts";
+import type { Plan } from "../../engine/plan/plan.ts";
+import type { RunRecord } from "../../engine/run/record.ts";
+import { parseDuration } from "../../engine/template/duration.ts";
+import type { Store } from "../../store/store.ts";
+import { acquisitionText, watchActivity } from "../activity.ts";
+import { addBuildFlags, append, type BuildFlags, positiveInteger } from "../build-flags.ts";
+import type { Action, Cli } from "../command.ts";
+import { debugLog } from "../debug-log.ts";
+import { EXIT } from "../exit-status.ts";
+import { listenForInterruption } from "../interruption.ts";
+import { holdOnError, type OnError } from "../on-error.ts";
+import { type PlannedTemplate, planTemplate } from "../plan-template.ts";
+import { type ProgressMode, progressMode, showProgress } from "../progress.ts";
+import { reportRun } from "../run-report.ts";
+import { runServices } from "../run-services.ts";
+import { openWorkspace } from "../workspace.ts";
+
+interface RunFlags extends BuildFlags {
+  jobs?: number;
+  onError: OnError;
+  progress: "auto" | ProgressMode;
+  tag?: string[];
+  result?: string;
+  /** Milliseconds. */
+  timeout?: number;
+  dryRun?: boolean;
+}
+
+export function define(command: Command, act: Action): void {
+  addBuildFlags(command)
+    .option("--jobs <count>", "how many steps run at a time (default: one a processor)", positiveInteger)
+    .addOption(
+      new Option("--on-error <what>", "with what a failed step holds")
+        .choices(["cleanup", "keep", "shell"])
+        .default("cleanup"),
+    )
+    .addOption(
+      new Option("--progress <form>", "how progress is shown")
+        .choices(["auto", "tty", "plain", "json"])
+        .default("auto"),
+    )
+    .option("--tag <name>", "names the result (default: TEMPLATE:latest); may be repeated", append)
+    .option("--result <file>", "writes the run's record to a file, as JSON")
+    .option("--timeout <time>", "gives up after this long: 90s, 10m, 1h30m", duration)
+    .option("--dry-run", "prints the plan instead")
+    .action(act(run));
+}
+
+async function run(cli: Cli, flags: RunFlags, template: string): Promise<number> {
+  if (flags.dryRun) {
+    const { printPlan } = await import("./plan.ts");
+    return printPlan(cli, { ...flags, format: "table" }, template);
+  }
+  await checkFlags(flags);
+  await using workspace = await openWorkspace(cli.flags);
+  const planned = await planTemplate(template, workspace, flags, cli);
+  if (!planned) return EXIT.wrongInput;
+  const { plan, store } = planned;
+  const hasWork = plan.summary.miss + plan.summary.pending > 0;
+  if (hasWork) await prepareToBuild(store, cli);
+  const jobs = flags.jobs ?? workspace.config.jobs;
+  const { record, interrupted } = await build(planned, cli, { ...flags, ...(jobs ? { jobs } : {}) });
+  await reportRun(record, { plan, store, cli, mode: progressMode(flags.progress, cli.terminal) });
+  if (flags.result !== undefined) {
+    const { writeFileAtomically } = await import("../write-file.ts");
+    await writeFileAtomically(flags.result, `${JSON.stringify(record, null, 2)}\n`);
+  }
+  return exitStatus(record, interrupted);
+}
+
+function exitStatus(record: RunRecord, interrupted: boolean): number {
+  if (interrupted && !record.ok) return EXIT.interrupted;
+  if (!record.ok) return EXIT.failed;
+  return record.cleanup.failed.length > 0 ? EXIT.notReleased : EXIT.done;
+}
+
+/** What would go wrong only after an hour of building. */
+async function checkFlags({ result, tag }: RunFlags): Promise<void> {
+  if (result !== undefined && !existsSync(dirname(resolve(result))))
+    throw new TplError({
+      code: "no-such-folder",
+      message: `the folder of --result ${result} is not there`,
+      hint: "make it first",
+    });
+  if (!tag) return;
+  const { parseRefName } = await import("../../store/refs/grammar.ts");
+  for (const name of tag) parseRefName(name);
+}
+
+/** Only where something is to be built: a cached run needs no rights and starts nothing. */
+async function prepareToBuild(store: Store, { terminal }: Cli): Promise<void> {
+  if (store.readOnly) {
+    const { readOnlyStore } = await import("../../store/fault.ts");
+    throw readOnlyStore(store.path);
+  }
+  const { cleanupDeadRuns } = await import("../../image/cleanup.ts");
+  const { runs } = await cleanupDeadRuns(store.path);
+  for (const { run: dead, fate } of runs)
+    if (fate === "released") terminal.err(`released what the dead run ${dead} had left`);
+    else if (fate === "failed")
+      terminal.err(`run ${dead} has left things that cannot be released: tplgraph cleanup tells`);
+}
+
+async function build(
+  { plan, options }: PlannedTemplate,
+  cli: Cli,
+  flags: RunFlags,
+): Promise<{ record: RunRecord; interrupted: boolean }> {
+  const { executePlan } = await import("../../engine/run/execute.ts");
+  const { terminal } = cli;
+  const activity = watchActivity();
+  const debug = await debugLog(cli.flags);
+  using progress = await showProgress(progressMode(flags.progress, terminal), terminal);
+  using interruption = listenForInterruption({
+    onFirst: () => progress.note("interrupted: stopping what runs, then cleaning up"),
+    onAgain: () => progress.note(`still cleaning up: ${waitingFor(activity)}`),
+  });
+  using deadline = deadlineAfter(flags.timeout, () =>
+    progress.note("--timeout has passed: stopping what runs"),
+  );
+  const signal = AbortSignal.any([interruption.signal, deadline.signal]);
+  const onError = holdOnError(flags.onError, { activity, progress, terminal, signal });
+  const store = options.store as Store;
+  const record = await executePlan(plan, {
+    ...options,
+    startServices: runServices(store, (line) => debug(line, { from: "disk host" })),
+    signal,
+    tags: tagsOf(plan, flags),
+    ...(flags.jobs ? { jobs: flags.jobs } : {}),
+    ...(onError ? { onError } : {}),
+    host: (await import("node:os")).hostname(),
+    onEvent(event) {
+      activity.onEvent(event);
+      progress.onEvent(event);
+    },
+  });
+  return { record, interrupted: interruption.happened };
+}
+
+function waitingFor({ running, held }: ReturnType<typeof watchActivity>): string {
+  const waiting = [...running().map((node) => `step ${node}`), ...held().map(acquisitionText)];
+  return waiting.slice(0, 5).join(", ") || "the disk host";
+}
+
+/** A part of the outputs is not the template: only a whole build is named by itself. */
+function tagsOf({ graph }: Plan, { tag, target }: RunFlags): string[] {
+  if (tag) return tag.map((name) => (name.includes(":") ? name : `${name}:latest`));
+  return target ? [] : [`${graph.template.name.toLowerCase()}:latest`];
+}
+
+function deadlineAfter(
+  timeoutMs: number | undefined,
+  onPassed: () => void,
+): Disposable & { signal: AbortSignal } {
+  const abort = new AbortController();
+  const pass = () => {
+    onPassed();
+    abort.abort(new Error("timeout"));
+  };
+  const timer = timeoutMs === undefined ? undefined : setTimeout(pass, timeoutMs);
+  return { signal: abort.signal, [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError("write a time as 90s, 10m or 1h30m");
+  return ms;
+}

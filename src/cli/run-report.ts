@@ -1,0 +1,56 @@
+/** What is said after a run: its result on stdout, what failed on stderr. */
+import { existsSync } from "node:fs";
+import type { Plan } from "../engine/plan/plan.ts";
+import type { RunRecord } from "../engine/run/record.ts";
+import type { Store } from "../store/store.ts";
+import type { Cli } from "./command.ts";
+import type { ProgressMode } from "./progress.ts";
+
+export interface RunReportOptions {
+  plan: Plan;
+  store: Store;
+  cli: Cli;
+  mode: ProgressMode;
+}
+
+export async function reportRun(
+  record: RunRecord,
+  { plan, store, cli, mode }: RunReportOptions,
+): Promise<void> {
+  const { flags, terminal } = cli;
+  const uses = new Map(plan.nodes.map((node) => [node.id, node.uses]));
+  // Programs that read the events have all of this already.
+  if (mode !== "json") await tellFailures(record, uses, store, cli);
+  if (flags.json) return terminal.out(JSON.stringify(record, null, 2));
+  const { runSummary } = await import("../views/summary.ts");
+  if (record.ok) {
+    const { outPaint: paint, outColumns: columns } = terminal;
+    terminal.out(runSummary(record, { uses, paint, ...(columns ? { columns } : {}) }));
+  } else if (mode !== "json") terminal.err(runSummary(record, { uses, paint: terminal.errPaint }));
+}
+
+async function tellFailures(
+  record: RunRecord,
+  uses: ReadonlyMap<string, string>,
+  store: Store,
+  { flags, terminal }: Cli,
+): Promise<void> {
+  const failed = Object.entries(record.nodes).filter(([, { status, error }]) => status === "failed" && error);
+  if (failed.length + record.cleanup.failed.length === 0) return;
+  const { cleanupFailures, failedStep } = await import("../views/error.ts");
+  const options = {
+    paint: terminal.errPaint,
+    ...(flags.logLevel === "debug" ? { detail: "stack" as const } : {}),
+  };
+  for (const [node, { error }] of failed) {
+    const logPath = store.runs.logPath(record.run, node);
+    const step = {
+      node,
+      uses: uses.get(node) ?? "",
+      error: error!,
+      ...(existsSync(logPath) ? { logPath } : {}),
+    };
+    terminal.err(failedStep(step, options));
+  }
+  if (record.cleanup.failed.length > 0) terminal.err(cleanupFailures(record.cleanup.failed, options));
+}
