@@ -1,0 +1,49 @@
+/** `tplgraph artifacts export REF -o FILE` */
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { TplError } from "../../engine/errors.ts";
+import { bytes } from "../../views/amounts.ts";
+import { printable } from "../../views/text-width.ts";
+import type { Cli } from "../command.ts";
+import { EXIT } from "../exit-status.ts";
+import { failing } from "../failing.ts";
+import { listenForInterruption } from "../interruption.ts";
+import { openWorkspace } from "../workspace.ts";
+
+export interface ExportTarget {
+  path: string;
+  existing: "keep" | "replace";
+}
+
+export async function exportArtifact(
+  cli: Cli,
+  ref: string,
+  { path, existing }: ExportTarget,
+): Promise<number> {
+  const { flags, terminal } = cli;
+  if (existing === "keep" && existsSync(path))
+    throw new TplError({
+      code: "file-exists",
+      message: `${path} is there already`,
+      hint: "--force replaces it",
+    });
+  await using workspace = await openWorkspace(flags, { mode: "read" });
+  const store = await workspace.store();
+  const image = await store.resolveRef(ref, { type: "image" });
+  if (image.type !== "image")
+    throw new Error(`bug: an image was asked for, and ${ref} is of type ${image.type}`);
+  const { exportImage } = await import("../../image/export.ts");
+  using interruption = listenForInterruption({
+    onFirst: () => terminal.err("interrupted"),
+    onAgain: () => undefined,
+  });
+  const status = await failing(cli, interruption, () =>
+    exportImage(store.blobs, image, path, { signal: interruption.signal }),
+  );
+  if (status !== EXIT.done) return status;
+  const { size, blocks } = await stat(path);
+  if (flags.json)
+    terminal.out(JSON.stringify({ schema: "tplgraph.export/1", path, image, storedBytes: blocks * 512 }));
+  else terminal.out(`${printable(path)}: ${bytes(size)}, of which ${bytes(blocks * 512)} on disk`);
+  return EXIT.done;
+}

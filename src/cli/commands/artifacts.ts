@@ -1,0 +1,49 @@
+/** `tplgraph artifacts`: what the store holds. */
+import type { Command } from "commander";
+import type { Action } from "../command.ts";
+
+export function define(command: Command, act: Action): void {
+  command
+    .command("ls")
+    .description("every artifact, with its names")
+    .action(act(async (cli) => (await import("../artifacts/list.ts")).listArtifacts(cli)));
+  command
+    .command("inspect")
+    .description("everything that is known of one")
+    .argument("<ref>", REF)
+    .action(
+      act(async (cli, _: object, ref: string) =>
+        (await import("../artifacts/inspect.ts")).inspectArtifact(cli, ref),
+      ),
+    );
+  command
+    .command("export")
+    .description("writes an image to a raw, sparse file")
+    .argument("<ref>", REF)
+    .requiredOption("-o, --output <file>", "the file")
+    .option("--force", "replaces a file that is there")
+    .action(
+      act(async (cli, flags: { output: string; force?: boolean }, ref: string) =>
+        (await import("../artifacts/export.ts")).exportArtifact(cli, ref, {
+          path: flags.output,
+          existing: flags.force ? "replace" : "keep",
+        }),
+      ),
+    );
+  command
+    .command("tag")
+    .description("gives an artifact another name")
+    .argument("<ref>", REF)
+    .argument("<name>", "NAME or NAME:TAG")
+    .action(
+      act(async (cli, _: object, ref: string, name: string) =>
+        (await import("../artifacts/tag.ts")).tagArtifact(cli, ref, name),
+      ),
+    );
+  command
+    .command("verify")
+    .description("reads everything again and compares it with its digests")
+    .action(act(async (cli) => (await import("../artifacts/verify.ts")).verifyArtifacts(cli)));
+}
+
+const REF = "NAME[:TAG][#OUTPUT], sha256:DIGEST or RUN:OUTPUT";
