@@ -1,9 +1,12 @@
 /**
  * What an artifact input can be beside a reference: an output of another template, a name in the store, a file of
- * this machine. Read and checked here as written; `take-in.ts` and `bind-step.ts` make bindings of it.
+ * this machine. Read here as it is written; `assembly.ts` makes
+ * bindings of it.
  */
 import type { Json } from "../artifact.ts";
+import type { Position } from "../errors.ts";
 import { portInfo } from "../plugin/port.ts";
+import type { DiagnosticText } from "../template/diagnostic.ts";
 import { kindOf, whereAt, whereOfKey } from "../template/json-value.ts";
 import { suggestOrList } from "../template/suggest.ts";
 import type { Value } from "../template/template.ts";
@@ -12,94 +15,128 @@ import type { InputPlace } from "./bind-reference.ts";
 import { portWords } from "./port-words.ts";
 import { nameOf } from "./scope.ts";
 
-export type ArtifactSource =
-  | { from: "template"; template: string; output: string; params: { [name: string]: Json }; value: Value }
-  | { from: "ref"; ref: string; output?: string; value: Value }
-  | { from: "file"; file: string; value: Value };
+export type ArtifactSource = { value: Value } & (
+  | { from: "template"; template: string; output: string; params: { readonly [name: string]: Json } }
+  | { from: "ref"; ref: string; output?: string }
+  | { from: "file"; file: string }
+);
 
-const KEYS = {
+type SourceKind = ArtifactSource["from"];
+const SOURCE_KINDS: readonly SourceKind[] = ["template", "ref", "file"];
+const FIELDS: Record<SourceKind, readonly string[]> = {
   template: ["template", "output", "params"],
   ref: ["ref", "output"],
   file: ["file"],
-} as const;
+};
 
 /** Undefined where the value is none, which was then said. */
 export function readSource(place: InputPlace, value: Value): ArtifactSource | undefined {
-  const { scope, step, input, port } = place;
   const json = fillIn(place, value);
   if (json === undefined) return undefined;
-  const error = (path: string[], code: string, message: string, hint?: string) =>
-    scope.diagnostics.error(whereAt(value, path), {
-      code,
-      message: `${nameOf(step)}: ${message}`,
-      hint,
-    });
-  const kinds = kindsFor(place);
+  const kind = kindOfSource(place, value, json);
+  if (!kind) return undefined;
+  const fields = new Fields(place, value, json as { readonly [key: string]: Json }, kind);
+  const source = sourceOf(kind, fields);
+  return fields.sound ? { ...source, value } : undefined;
+}
+
+function sourceOf(kind: SourceKind, fields: Fields) {
+  switch (kind) {
+    case "template":
+      return {
+        from: kind,
+        template: fields.text("template"),
+        output: fields.text("output"),
+        params: fields.params(),
+      };
+    case "ref":
+      return {
+        from: kind,
+        ref: fields.text("ref"),
+        ...(fields.has("output") ? { output: fields.text("output") } : {}),
+      };
+    case "file":
+      return { from: kind, file: fields.text("file") };
+  }
+}
+
+function kindOfSource(
+  { scope, step, input, port }: InputPlace,
+  value: Value,
+  json: Json,
+): SourceKind | undefined {
+  const kinds = SOURCE_KINDS.filter((kind) => kind !== "file" || portInfo(port).fileVia !== undefined);
   if (!isMap(json)) {
-    const quoted = typeof json === "string" ? `, or { ref: ${json} } for a name in the store` : "";
-    error(
-      [],
-      "wrong-type",
-      `"${input}" takes ${portWords(port)}, not ${kindOf(value)}`,
-      `write a reference to a step's output${quoted || `, or ${kinds.map((kind) => `{ ${kind}: … }`).join(", ")}`}`,
-    );
+    const forms = kinds.map((kind) => `{ ${kind}: … }`).join(", ");
+    scope.diagnostics.error(value.where, {
+      code: "wrong-type",
+      message: `${nameOf(step)}: "${input}" takes ${portWords(port)}, not ${kindOf(value)}`,
+      hint: `write a reference to a step's output, or ${typeof json === "string" ? `{ ref: ${json} } for a name in the store` : forms}`,
+    });
     return undefined;
   }
   const kind = kinds.find((candidate) => Object.hasOwn(json, candidate));
-  if (!kind) {
-    error(
-      [],
-      "wrong-value",
-      `"${input}" must say where ${portWords(port)} comes from`,
-      sourceHint(Object.keys(json), kinds),
-    );
-    return undefined;
+  if (!kind)
+    scope.diagnostics.error(value.where, {
+      code: "wrong-value",
+      message: `${nameOf(step)}: "${input}" must say where ${portWords(port)} comes from`,
+      hint: suggestOrList(Object.keys(json)[0] ?? "", kinds, "it has one of"),
+    });
+  return kind;
+}
+
+/** Reads the fields of a source; what is wrong with them is said, and the source no longer `sound`. */
+class Fields {
+  sound = true;
+  readonly #place: InputPlace;
+  readonly #value: Value;
+  readonly #json: { readonly [key: string]: Json };
+
+  constructor(place: InputPlace, value: Value, json: { readonly [key: string]: Json }, kind: SourceKind) {
+    this.#place = place;
+    this.#value = value;
+    this.#json = json;
+    for (const key of Object.keys(json))
+      if (!FIELDS[kind].includes(key))
+        this.#error(whereOfKey(value, [], key), {
+          code: "unknown-key",
+          message: `"${kind}" has no field "${key}" beside it`,
+          hint: suggestOrList(key, FIELDS[kind], "fields"),
+        });
   }
-  let ok = true;
-  for (const key of Object.keys(json).filter((name) => !(KEYS[kind] as readonly string[]).includes(name))) {
-    ok = false;
-    scope.diagnostics.error(whereOfKey(value, [], key), {
-      code: "unknown-key",
-      message: `${nameOf(step)}: ${input} with "${kind}" has no field "${key}"`,
-      hint: suggestOrList(key, KEYS[kind], "fields"),
+
+  has(key: string): boolean {
+    return Object.hasOwn(this.#json, key);
+  }
+
+  text(key: string): string {
+    const text = this.#json[key];
+    if (typeof text === "string" && text !== "") return text;
+    const where = whereAt(this.#value, [key]);
+    if (text === undefined) this.#error(where, { code: "missing-input", message: `.${key} is missing` });
+    else this.#error(where, { code: "wrong-type", message: `.${key} must be a string that is not empty` });
+    return "";
+  }
+
+  params(): { readonly [name: string]: Json } {
+    const params = this.#json.params ?? {};
+    if (isMap(params)) return params;
+    const message = ".params must be a map of names to values";
+    this.#error(whereAt(this.#value, ["params"]), { code: "wrong-type", message });
+    return {};
+  }
+
+  /** A message that begins with a dot goes on from the input's name. */
+  #error(where: Position, { code, message, hint }: DiagnosticText): void {
+    this.sound = false;
+    const { scope, step, input } = this.#place;
+    const separator = message.startsWith(".") ? "" : ": ";
+    scope.diagnostics.error(where, {
+      code,
+      message: `${nameOf(step)}: ${input}${separator}${message}`,
+      hint,
     });
   }
-  const text = (key: string): string => {
-    const part = json[key];
-    if (typeof part === "string" && part !== "") return part;
-    ok = false;
-    if (part === undefined) error([], "missing-input", `${input}.${key} is missing`);
-    else error([key], "wrong-type", `${input}.${key} must be a string that is not empty`);
-    return "";
-  };
-  const source = readKind(kind, json, text, value);
-  if (source.from === "template" && !isMap(json.params ?? {})) {
-    ok = false;
-    error(["params"], "wrong-type", `${input}.params must be a map of names to values`);
-  }
-  return ok ? source : undefined;
-}
-
-function readKind(
-  kind: keyof typeof KEYS,
-  json: { readonly [key: string]: Json },
-  text: (key: string) => string,
-  value: Value,
-): ArtifactSource {
-  if (kind === "file") return { from: "file", file: text("file"), value };
-  if (kind === "ref")
-    return { from: "ref", ref: text("ref"), ...("output" in json ? { output: text("output") } : {}), value };
-  const params = (json.params ?? {}) as { [name: string]: Json };
-  return { from: "template", template: text("template"), output: text("output"), params, value };
-}
-
-function kindsFor({ port }: InputPlace): (keyof typeof KEYS)[] {
-  return portInfo(port).fileVia === undefined ? ["template", "ref"] : ["template", "ref", "file"];
-}
-
-function sourceHint(keys: readonly string[], kinds: readonly string[]): string {
-  const near = keys.length > 0 ? suggestOrList(keys[0]!, kinds, "it has one of") : "";
-  return near || `it has one of: ${kinds.join(", ")}`;
 }
 
 function isMap(json: Json): json is { readonly [key: string]: Json } {

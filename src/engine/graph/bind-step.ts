@@ -1,7 +1,7 @@
 /** A step of a template → a node: every input bound to a value, to another node's output, or to a name. */
 import { portInfo } from "../plugin/port.ts";
 import type { StepType } from "../plugin/step.ts";
-import { suggestOrList } from "../template/suggest.ts";
+import { suggest, suggestOrList } from "../template/suggest.ts";
 import type { Value } from "../template/template.ts";
 import { type ArtifactSource, readSource } from "./artifact-source.ts";
 import { bindLiteral } from "./bind-literal.ts";
@@ -19,12 +19,14 @@ export async function bindStep(
   bindSource: BindSource,
 ): Promise<GraphNode> {
   const { type } = step;
-  reportUnknownInputs(scope, step);
+  const misspelt = reportUnknownInputs(scope, step);
   const written = new Map(step.step.with.map((entry) => [entry.key, entry.value]));
   const inputs: Record<string, InputBinding> = {};
   for (const [input, port] of Object.entries(type.inputs)) {
     const place = { scope, step, input, port };
     const value = written.get(input);
+    // What is missing because it is misspelt was said already.
+    if (!value && misspelt.has(input)) continue;
     const binding = value ? await bindInput(place, value, bindSource) : bindDefault(place);
     if (binding) inputs[input] = binding;
   }
@@ -76,14 +78,21 @@ function bindDefault({ scope, step, input, port }: InputPlace): InputBinding | u
   return undefined;
 }
 
-function reportUnknownInputs(scope: TemplateScope, step: ScopedStep & { type: StepType }): void {
-  for (const { key, keyWhere } of step.step.with)
-    if (!Object.hasOwn(step.type.inputs, key))
-      scope.diagnostics.error(keyWhere, {
-        code: "unknown-input",
-        message: `${nameOf(step)} has no input "${key}"; it has: ${Object.keys(step.type.inputs).join(", ") || "none"}`,
-        hint: suggestOrList(key, Object.keys(step.type.inputs), "inputs"),
-      });
+/** Returns the inputs that were probably meant. */
+function reportUnknownInputs(scope: TemplateScope, step: ScopedStep & { type: StepType }): Set<string> {
+  const names = Object.keys(step.type.inputs);
+  const meant = new Set<string>();
+  for (const { key, keyWhere } of step.step.with) {
+    if (Object.hasOwn(step.type.inputs, key)) continue;
+    const near = suggest(key, names);
+    if (near !== undefined) meant.add(near);
+    scope.diagnostics.error(keyWhere, {
+      code: "unknown-input",
+      message: `${nameOf(step)} has no input "${key}"; it has: ${names.join(", ") || "none"}`,
+      hint: near && `did you mean "${near}"?`,
+    });
+  }
+  return meant;
 }
 
 /** What it reads, then what it is ordered after, each once. */

@@ -23,6 +23,8 @@ const CASES: Case[] = [
     "  a: { uses: fs/make, with: { sizeMiB: 64, ▲constructor: x } }\n",
     /no input "constructor"/,
   ],
+  // Not a missing sizeMiB as well.
+  ["unknown-input", "  a: { uses: fs/make, with: { ▲sizeMib: 64 } }\n", /did you mean "sizeMiB"/],
   ["missing-input", "  ▲a: { uses: fs/make }\n", /needs input "sizeMiB" \(Size in MiB\)/],
   ["missing-input", "  ▲a: { uses: fs/check }\n", /needs input "image" \(an image\)/],
   [
