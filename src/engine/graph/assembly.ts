@@ -4,6 +4,7 @@
  */
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { Json } from "../artifact.ts";
+import type { Position } from "../errors.ts";
 import { canonicalJson } from "../key/canonical.ts";
 import type { StepTypes } from "../plugin/plugin.ts";
 import { portInfo } from "../plugin/port.ts";
@@ -12,21 +13,19 @@ import { whereAt, whereOfKey } from "../template/json-value.ts";
 import { type Given, paramsInForce } from "../template/params.ts";
 import { parseTemplate } from "../template/parse.ts";
 import { type ReadFile, readTemplate } from "../template/read.ts";
-import { suggest } from "../template/suggest.ts";
 import type { Template, TemplateStep } from "../template/template.ts";
 import type { ArtifactSource } from "./artifact-source.ts";
 import { bindOutputs } from "./bind-outputs.ts";
 import type { InputPlace } from "./bind-reference.ts";
 import { bindStep } from "./bind-step.ts";
+import { bindTakenOutput } from "./bind-taken-output.ts";
 import type { GraphNode, GraphOutput, InputBinding } from "./graph.ts";
 import { portWords } from "./port-words.ts";
 import { TypeLookup } from "./resolve-types.ts";
-import { nameOf, type ScopedStep, type TemplateScope } from "./scope.ts";
+import type { ScopedStep, TemplateScope } from "./scope.ts";
 
-/** A template whose nodes are in the assembly. */
-export interface TakenIn {
-  outputs: ReadonlyMap<string, GraphOutput>;
-}
+/** The outputs of a template whose nodes are in the assembly. */
+type Outputs = ReadonlyMap<string, GraphOutput>;
 
 type SourceOf<From extends ArtifactSource["from"]> = ArtifactSource & { from: From };
 
@@ -40,7 +39,7 @@ export class Assembly {
   readonly #readFile: ReadFile;
   /** By absolute path; undefined: it was read and there is nothing to go on with. */
   readonly #templates = new Map<string, Template | undefined>();
-  readonly #takenIn = new Map<string, TakenIn>();
+  readonly #takenIn = new Map<string, Outputs>();
   readonly #prefixes = new Set<string>();
 
   constructor(types: StepTypes, readFile: ReadFile) {
@@ -49,7 +48,7 @@ export class Assembly {
   }
 
   /** Reads and parses a file; `blame` is where a file that cannot be read is complained about. */
-  async read(file: string, blame: Parameters<Diagnostics["error"]>[0]): Promise<Template | undefined> {
+  async read(file: string, blame: Position): Promise<Template | undefined> {
     const path = resolve(file);
     if (this.#templates.has(path)) return this.#templates.get(path);
     const read = await readTemplate(file, this.#readFile);
@@ -70,7 +69,7 @@ export class Assembly {
     params: ReadonlyMap<string, Json>,
     prefix: string,
     chain: readonly string[],
-  ): Promise<TakenIn> {
+  ): Promise<Outputs> {
     const { diagnostics } = this;
     const steps = new Map<string, ScopedStep>();
     for (const step of template.steps) {
@@ -80,7 +79,7 @@ export class Assembly {
     const folder = resolve(dirname(template.file));
     const scope: TemplateScope = { template, params, folder, steps, diagnostics };
     for (const step of steps.values()) await this.#add(scope, step, chain);
-    return { outputs: bindOutputs(scope) };
+    return bindOutputs(scope);
   }
 
   async #add(scope: TemplateScope, step: ScopedStep, chain: readonly string[]): Promise<void> {
@@ -112,17 +111,17 @@ export class Assembly {
   }
 
   async #fromTemplate(
-    { scope, step, input, port }: InputPlace,
-    { template: path, output, params, value }: SourceOf<"template">,
+    place: InputPlace,
+    source: SourceOf<"template">,
     chain: readonly string[],
   ): Promise<InputBinding | undefined> {
-    const { diagnostics } = this;
-    const file = isAbsolute(path) ? path : join(dirname(scope.template.file), path);
+    const { template: path, params, value } = source;
+    const file = isAbsolute(path) ? path : join(dirname(place.scope.template.file), path);
     const where = whereAt(value, ["template"]);
     const at = chain.findIndex((outer) => resolve(outer) === resolve(file));
     if (at >= 0) {
       const message = `templates take each other in in a circle: ${[...chain.slice(at), file].join(" → ")}`;
-      diagnostics.error(where, { code: "template-cycle", message });
+      this.diagnostics.error(where, { code: "template-cycle", message });
       return undefined;
     }
     const template = await this.read(file, where);
@@ -132,44 +131,22 @@ export class Assembly {
       const nameWhere = whereOfKey(value, ["params"], name);
       given.set(name, { json, where: whereAt(value, ["params", name]), nameWhere });
     }
-    const taken = await this.#takeInOnce(template, given, [...chain, file]);
-    const found = taken.outputs.get(output);
-    const outputWhere = whereAt(value, ["output"]);
-    if (!found) {
-      const declared = template.outputs.map(({ name }) => name);
-      // An output that is declared but wrong was complained about where it stands.
-      if (!declared.includes(output)) {
-        const near = suggest(output, declared);
-        diagnostics.error(outputWhere, {
-          code: "unknown-output",
-          message: `template ${file} has no output "${output}"; it has: ${declared.join(", ") || "none"}`,
-          hint: near && `did you mean "${near}"?`,
-        });
-      }
-      return undefined;
-    }
-    if (found.type !== portInfo(port).type) {
-      diagnostics.error(outputWhere, {
-        code: "wrong-port",
-        message: `input "${input}" of ${nameOf(step)} takes ${portWords(port)}, but output "${output}" of template ${file} is ${portWords(found.type === "data" ? {} : { type: found.type })}`,
-      });
-      return undefined;
-    }
-    return { from: "node", node: found.node, output: found.output, path: [], where: outputWhere };
+    const outputs = await this.#takeInOnce(template, given, [...chain, file]);
+    return bindTakenOutput(place, source, template, outputs);
   }
 
   async #takeInOnce(
     template: Template,
     given: ReadonlyMap<string, Given>,
     chain: readonly string[],
-  ): Promise<TakenIn> {
+  ): Promise<Outputs> {
     const params = paramsInForce(template, given, this.diagnostics);
     const id = `${resolve(template.file)}\n${canonicalJson(Object.fromEntries(params))}`;
     const known = this.#takenIn.get(id);
     if (known) return known;
-    const taken = await this.takeIn(template, params, this.#newPrefix(template.name), chain);
-    this.#takenIn.set(id, taken);
-    return taken;
+    const outputs = await this.takeIn(template, params, this.#newPrefix(template.name), chain);
+    this.#takenIn.set(id, outputs);
+    return outputs;
   }
 
   /** `NAME/`, or where another template or other parameters have that, `NAME~2/` and so on. */

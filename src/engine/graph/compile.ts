@@ -45,7 +45,7 @@ export function compileTemplate(template: Template, options: CompileOptions): Pr
 async function finish(assembly: Assembly, template: Template, options: CompileOptions): Promise<Compilation> {
   const given = Object.entries(options.params ?? {}).map(([name, text]): [string, Given] => [name, { text }]);
   const params = paramsInForce(template, new Map(given), assembly.diagnostics);
-  const root = await assembly.takeIn(template, params, "", [template.file]);
+  const bound = await assembly.takeIn(template, params, "", [template.file]);
   const { nodes, stepOf, diagnostics, sources } = assembly;
   const order = topologicalOrder(nodes);
   if (!order) {
@@ -53,7 +53,7 @@ async function finish(assembly: Assembly, template: Template, options: CompileOp
     reportCycles(nodes, stepOf, diagnostics);
   }
   checkSharing(nodes, stepOf, diagnostics);
-  const outputs = Object.fromEntries(root.outputs);
+  const outputs = Object.fromEntries(bound);
   // A step that is wrong hides what it needs: only of a sound graph can be said what it never builds.
   if (!diagnostics.hasErrors()) reportUnusedSteps(template, nodes, outputs, diagnostics);
   const compilation = { diagnostics: diagnostics.list(), sources };

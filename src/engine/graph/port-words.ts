@@ -8,7 +8,7 @@ export function portWords(port: z.ZodType | PortInfo): string {
   return info.type === undefined ? "plain data" : withArticle(info.type);
 }
 
-export function withArticle(noun: string): string {
+function withArticle(noun: string): string {
   return `${/^[aeiou]/.test(noun) ? "an" : "a"} ${noun}`;
 }
 

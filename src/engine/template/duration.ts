@@ -3,7 +3,7 @@
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
 
 /** The longest time that a timer of Node's can wait, some 24 days. */
-export const LONGEST_MS = 2 ** 31 - 1;
+const LONGEST_MS = 2 ** 31 - 1;
 
 /**
  * Milliseconds; undefined where it is no duration: hours, minutes, seconds and milliseconds, in this order, each at

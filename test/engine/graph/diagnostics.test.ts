@@ -185,6 +185,12 @@ const CASES: Case[] = [
     /bse\.yaml/,
   ],
   [
+    "wrong-port",
+    "  a: { uses: fs/check, with: { image: { template: size.yaml, output: ▲size } } }\n",
+    /takes an image, but output "size" of template size\.yaml is plain data/,
+    { "size.yaml": `steps:\n${DISK}outputs: { size: "\${{ steps.disk.bytes }}" }\n` },
+  ],
+  [
     "unknown-param",
     "  a: { uses: fs/check, with: { image: { template: base.yaml, output: rootfs, params: { ▲x: 1 } } } }\n",
     /template "base" has no parameter "x"/,
