@@ -1,7 +1,8 @@
 /** Times, sizes and digests as people read them. */
 
-/** `0.4s`, `12.3s`, `1m 04s`, `2h 05m`. */
+/** `40ms`, `0.4s`, `12.3s`, `1m 04s`, `2h 05m`. */
 export function seconds(value: number): string {
+  if (value < 0.095) return `${Math.round(value * 1000)}ms`;
   if (value < 59.95) return `${value.toFixed(1)}s`;
   const whole = Math.round(value);
   const minutes = Math.floor(whole / 60);

@@ -4,14 +4,19 @@
  */
 import { stripVTControlCharacters } from "node:util";
 
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+/** Made when the first text needs it: that costs some 20 ms, and most texts are ASCII. */
+let graphemes: Intl.Segmenter | undefined;
+
+function segments(text: string): Iterable<Intl.SegmentData> {
+  graphemes ??= new Intl.Segmenter("en", { granularity: "grapheme" });
+  return graphemes.segment(text);
+}
 
 /** Columns that `text` takes. Colour sequences take none. */
 export function textWidth(text: string): number {
   if (isPrintableAscii(text)) return text.length;
   let width = 0;
-  for (const { segment } of graphemes.segment(stripVTControlCharacters(text)))
-    width += graphemeWidth(segment);
+  for (const { segment } of segments(stripVTControlCharacters(text))) width += graphemeWidth(segment);
   return width;
 }
 
@@ -21,7 +26,7 @@ export function cutToWidth(text: string, columns: number): string {
   if (columns < 1) return "";
   let width = 0;
   let kept = "";
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of segments(text)) {
     width += graphemeWidth(segment);
     if (width > columns - 1) break;
     kept += segment;
