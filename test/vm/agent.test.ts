@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -39,7 +39,9 @@ const base64 = (text: string) => Buffer.from(text).toString("base64");
 describe("the host's side of the guest agent", () => {
   it("returns what a command printed and its status", async () => {
     onRequest = ([id]) =>
-      guest.write(`${id} o ${base64("one ")}\n${id} o ${base64("two")}\n${id} e ${base64("bad")}\n${id} x 3\n`);
+      guest.write(
+        `${id} o ${base64("one ")}\n${id} o ${base64("two")}\n${id} e ${base64("bad")}\n${id} x 3\n`,
+      );
     const result = await agent.exec("echo hi");
     expect({ ...result, stdout: `${result.stdout}`, stderr: `${result.stderr}` }).toEqual({
       exitCode: 3,

@@ -61,7 +61,10 @@ export const run = defineStep({
 
 type Step = StepContext<ValuesOf<typeof inputs>>;
 
-/** The script's content, and the archive's state where packages come from this machine's sources. */
+/**
+ * The script's content, and the archive's state where packages come from this machine's sources. The kernel that
+ * boots is not there: nothing of it stays in the image.
+ */
 async function resolveScript(values: PlanValues<typeof inputs>, plan: PlanContext) {
   const { script, packages = [], apt, network } = values;
   const resolved: Record<string, Json> = {};
