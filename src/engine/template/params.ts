@@ -24,11 +24,14 @@ export function paramsInForce(
   const names = template.params.map((param) => param.name);
   for (const [name, value] of given)
     if (!names.includes(name))
-      diagnostics.error("json" in value ? value.nameWhere : startOf(template.file), {
-        code: "unknown-param",
-        message: `template "${template.name}" has no parameter "${name}"`,
-        hint: suggestOrList(name, names, "parameters"),
-      });
+      diagnostics.error(
+        "json" in value ? value.nameWhere : (template.paramsWhere ?? startOf(template.file)),
+        {
+          code: "unknown-param",
+          message: `template "${template.name}" has no parameter "${name}"`,
+          hint: suggestOrList(name, names, "parameters"),
+        },
+      );
   return new Map(
     template.params.map((param) => {
       const value = given.get(param.name);

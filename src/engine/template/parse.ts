@@ -65,6 +65,7 @@ class Reader {
       file: this.#file,
       name: this.#name(top.get("name")),
       params: this.#params(top.get("params")),
+      ...(top.has("params") ? { paramsWhere: top.get("params")!.keyWhere } : {}),
       steps,
       outputs: this.#outputs(top.get("outputs")),
     };

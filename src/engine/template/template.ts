@@ -12,6 +12,8 @@ export interface Template {
   /** By default the file's name without its ending. */
   name: string;
   params: TemplateParam[];
+  /** Of the section; absent where there is none. */
+  paramsWhere?: Position;
   /** In the order of the file. */
   steps: TemplateStep[];
   outputs: TemplateOutput[];

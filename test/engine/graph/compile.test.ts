@@ -132,7 +132,7 @@ steps:
   it("that are unknown or of another type are told at their places", async () => {
     const compilation = await compileText(text, { params: { n: "many", docs: "1", nam: "y" } });
     expect(inShort(compilation)).toEqual([
-      "main.yaml:1:1 unknown-param",
+      "main.yaml:2:1 unknown-param",
       "main.yaml:2:11 wrong-type",
       "main.yaml:2:27 wrong-type",
     ]);
