@@ -1,9 +1,12 @@
 /**
  * What stands in keys for a plugin's code: its package's version, and for code that is not installed from a
- * registry the sha256 over its files. Remembered by what `stat` says of them, so that a cached run reads none.
+ * registry the sha256 over its files and over every module that these import by a relative path. Remembered by
+ * what `stat` says of the files, so that a cached run reads none.
  */
+import { existsSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
-import { basename, dirname, join, sep } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import type { Json } from "../artifact.ts";
 import { canonicalJson, sha256 } from "../key/canonical.ts";
 import { fileIdentity } from "../key/tool-version.ts";
 import type { EngineStore } from "../store.ts";
@@ -21,37 +24,70 @@ export async function implementationOf(
   facts: EngineStore["facts"],
 ): Promise<string> {
   if (path.split(sep).includes("node_modules")) return version ?? "unversioned";
-  const digest = await digestOf(await filesOf(path), facts);
+  const digest = await digestOf(path, facts);
   return [version, `sha256:${digest}`].filter((part) => part !== undefined).join("+");
 }
 
-async function filesOf(path: string): Promise<{ folder: string; names: string[] }> {
-  if (!(await stat(path)).isDirectory()) return { folder: dirname(path), names: [basename(path)] };
-  return { folder: path, names: (await codeBelow(path, "")).sort() };
+/** A type, not an interface: it is plain JSON. */
+type Remembered = {
+  /** Absolute path of every file that was read, and its identity. */
+  files: { [file: string]: string };
+  digest: string;
+};
+
+async function digestOf(path: string, facts: EngineStore["facts"]): Promise<string> {
+  const own = await filesOf(path);
+  const fact = `plugin-code:${path}`;
+  const remembered = (await facts.get(fact))?.value as Remembered | undefined;
+  if (remembered && isSame(remembered, own)) return remembered.digest;
+  const contents = await withImports(own);
+  const files = [...contents.keys()].sort();
+  const named = files.map((file) => [relative(path, file).split(sep).join("/"), sha256(contents.get(file)!)]);
+  const value: Remembered = {
+    files: Object.fromEntries(files.map((file) => [file, fileIdentity(file)])),
+    digest: sha256(canonicalJson(named)),
+  };
+  await facts.set(fact, value as Json);
+  return value.digest;
 }
 
-async function codeBelow(folder: string, below: string): Promise<string[]> {
-  const names: string[] = [];
-  for (const entry of await readdir(join(folder, below), { withFileTypes: true })) {
-    const name = join(below, entry.name);
-    if (entry.isDirectory() && entry.name !== "node_modules") names.push(...(await codeBelow(folder, name)));
-    else if (/\.[cm]?[jt]s$/.test(name) && !/\.d\.[cm]?ts$/.test(name)) names.push(name);
-  }
-  return names;
-}
-
-async function digestOf(
-  { folder, names }: { folder: string; names: string[] },
-  facts: EngineStore["facts"],
-): Promise<string> {
-  const identities = names.map((name) => fileIdentity(join(folder, name)));
-  const fact = `plugin-code:${sha256(canonicalJson(identities))}`;
-  const remembered = await facts.get(fact);
-  if (typeof remembered?.value === "string") return remembered.value;
-  const contents = await Promise.all(names.map((name) => readFile(join(folder, name))));
-  const digest = sha256(
-    canonicalJson(names.map((name, i) => [name.split(sep).join("/"), sha256(contents[i]!)])),
+/** No file of the plugin is new, and none that was read has changed: then what they import has not either. */
+function isSame({ files }: Remembered, own: readonly string[]): boolean {
+  const known = Object.entries(files);
+  return (
+    own.every((file) => files[file] !== undefined) &&
+    known.every(([file, identity]) => existsSync(file) && fileIdentity(file) === identity)
   );
-  await facts.set(fact, digest);
-  return digest;
 }
+
+async function filesOf(path: string): Promise<string[]> {
+  if (!(await stat(path)).isDirectory()) return [path];
+  return codeBelow(path);
+}
+
+async function codeBelow(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const file = join(folder, entry.name);
+    if (entry.isDirectory() && entry.name !== "node_modules") files.push(...(await codeBelow(file)));
+    else if (/\.[cm]?[jt]s$/.test(file) && !/\.d\.[cm]?ts$/.test(file)) files.push(file);
+  }
+  return files;
+}
+
+/** The files and, transitively, the modules that they import by relative paths; types are not code. */
+async function withImports(files: readonly string[]): Promise<Map<string, string>> {
+  const contents = new Map<string, string>();
+  const open = [...files];
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    if (contents.has(file) || !existsSync(file)) continue;
+    const text = await readFile(file, "utf8");
+    contents.set(file, text);
+    for (const [, fixed, lazy] of text.matchAll(RELATIVE_IMPORT))
+      open.push(resolve(dirname(file), (fixed ?? lazy)!));
+  }
+  return contents;
+}
+
+const RELATIVE_IMPORT =
+  /^(?:import|export)\b(?!\s+type\b)[^;"']*?["'](\.[^"']+)["']|import\(\s*["'](\.[^"']+)["']/gm;

@@ -144,6 +144,22 @@ describe("the implementation of a local plugin", () => {
     expect(await implementation()).not.toBe(second);
   });
 
+  it("covers the modules it imports from outside, transitively, but not types", async () => {
+    await write({
+      ...files,
+      "lab/deep/part.ts":
+        'import { b } from "../../shared/b.ts";\nimport type { T } from "../../shared/t.ts";\nexport const a: T = b;\n',
+      "shared/b.ts": 'export { b } from "./c.ts";\n',
+      "shared/c.ts": "export const b = 1;\n",
+      "shared/t.ts": "export type T = number;\n",
+    });
+    const first = await implementation();
+    await write({ "shared/t.ts": "export type T = number | string;\n" });
+    expect(await implementation()).toBe(first);
+    await write({ "shared/c.ts": "export const b = 2;\n" });
+    expect(await implementation()).not.toBe(first);
+  });
+
   it("is remembered: what did not change is not read again", async () => {
     await write(files);
     const { facts } = memoryStore();
