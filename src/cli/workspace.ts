@@ -41,7 +41,9 @@ export async function openWorkspace(
     store,
     types: () => stepTypes(config, location, store),
     async [Symbol.asyncDispose]() {
-      await (await opened)?.close();
+      // A store that could not be opened has been the command's error already.
+      const store = await opened?.catch(() => undefined);
+      await store?.close();
     },
   };
 }

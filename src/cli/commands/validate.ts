@@ -1,6 +1,7 @@
 /** `tplgraph validate`: compiles templates and runs nothing. */
 import type { Command } from "commander";
 import type { Diagnostic } from "../../engine/template/diagnostic.ts";
+import { count } from "../../views/amounts.ts";
 import { addParamFlag } from "../build-flags.ts";
 import type { Action, Cli } from "../command.ts";
 import { compileTemplate } from "../compile-template.ts";
@@ -23,7 +24,7 @@ async function validate(
   for (const template of templates) {
     const { graph, diagnostics } = await compileTemplate(template, { params: param, types, terminal });
     found.push({ template, ok: graph !== undefined, diagnostics });
-    if (graph && !cli.flags.json) terminal.out(`${template}: ok, ${graph.nodes.length} steps`);
+    if (graph && !cli.flags.json) terminal.out(`${template}: ok, ${count(graph.nodes.length, "step")}`);
   }
   if (cli.flags.json)
     terminal.out(JSON.stringify({ schema: "tplgraph.validation/1", templates: found }, null, 2));

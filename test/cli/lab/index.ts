@@ -1,0 +1,60 @@
+/** A plugin for the command line's tests: steps that need no tool, no disk and no root. */
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  definePlugin,
+  defineResource,
+  defineStep,
+  resource,
+  TplError,
+  z,
+} from "../../../src/engine/plugin/index.ts";
+
+export default definePlugin({
+  name: "lab",
+  summary: "Steps for tests",
+  steps: [
+    defineStep({
+      name: "say",
+      summary: "Say a word",
+      inputs: { word: z.string(), after: z.string().optional(), bench: resource("bench").optional() },
+      outputs: { said: z.string() },
+      async run({ inputs, log }) {
+        log(`saying ${inputs.word}`);
+        return { said: `${inputs.after ?? ""}${inputs.word}` };
+      },
+    }),
+    defineStep({
+      name: "fail",
+      summary: "Fail, with a hint",
+      inputs: {},
+      outputs: { said: z.string() },
+      async run({ log }) {
+        log("about to fail");
+        throw new TplError({ code: "lab-failed", message: "the lab exited 7", hint: "do not use it" });
+      },
+    }),
+    defineStep({
+      name: "wait",
+      summary: "Wait to be cancelled",
+      inputs: {},
+      outputs: { said: z.string() },
+      async run({ log, signal }) {
+        log("waiting");
+        await sleep(60_000, undefined, { signal });
+        return { said: "" };
+      },
+    }),
+    defineResource({
+      name: "leak",
+      summary: "A bench that cannot be put away",
+      inputs: {},
+      outputs: { bench: resource("bench") },
+      async acquire({ onCleanup }) {
+        onCleanup("put the bench away", async () => {
+          throw new TplError({ code: "stuck", message: "the bench is stuck" });
+        });
+        return { bench: {} };
+      },
+    }),
+  ],
+});
