@@ -4,7 +4,7 @@ import type { NodeResult, RunRecord } from "../engine/run/record.ts";
 import { bytes, count, seconds, shortDigest } from "./amounts.ts";
 import { type Paint, plain } from "./paint.ts";
 import { type Cell, table } from "./table.ts";
-import { printable } from "./text-width.ts";
+import { printable, textWidth } from "./text-width.ts";
 
 export interface SummaryOptions {
   columns?: number;
@@ -60,13 +60,25 @@ function timeTable(
     .sort(([, a], [, b]) => b.seconds - a.seconds);
   const longest = built[0]?.[1].seconds ?? 0;
   if (longest < 0.05) return undefined;
-  const row = ([id, node]: [string, NodeResult]): (Cell | string)[] => [
+  const facts = ([id, node]: [string, NodeResult]): (Cell | string)[] => [
     printable(id),
     { text: uses?.get(id) ?? "", colour: "dim" },
     seconds(node.seconds),
-    { text: bar(node.seconds / longest), colour: node.status === "failed" ? "red" : "green" },
   ];
-  const rows = table(built.slice(0, SHOWN).map(row), {
+  const shown = built.slice(0, SHOWN);
+  const factsWidth = Math.max(...table(shown.map(facts)).map(textWidth));
+  const barColumns = Math.max(
+    0,
+    Math.min(BAR_COLUMNS, (columns ?? Number.POSITIVE_INFINITY) - factsWidth - 5),
+  );
+  const withBar = (node: [string, NodeResult]): (Cell | string)[] => [
+    ...facts(node),
+    {
+      text: bar((node[1].seconds / longest) * barColumns),
+      colour: node[1].status === "failed" ? "red" : "green",
+    },
+  ];
+  const rows = table(shown.map(withBar), {
     paint,
     cuttable: 0,
     right: [2],
@@ -78,9 +90,9 @@ function timeTable(
   return section("where the time went", rows, paint);
 }
 
-/** In eighths of a column. */
-function bar(share: number): string {
-  const eighths = Math.round(share * BAR_COLUMNS * 8);
+/** `columns` may be a fraction: eighths of a column are drawn. */
+function bar(columns: number): string {
+  const eighths = Math.round(columns * 8);
   const rest = eighths % 8;
   return "█".repeat(Math.floor(eighths / 8)) + (rest > 0 ? String.fromCodePoint(0x2590 - rest) : "");
 }

@@ -4,6 +4,7 @@ import { artifactsTable } from "../../src/views/artifacts-table.ts";
 import { cleanupFailures, errorText, failedStep } from "../../src/views/error.ts";
 import { runsTable } from "../../src/views/runs-table.ts";
 import { runSummary } from "../../src/views/summary.ts";
+import { textWidth } from "../../src/views/text-width.ts";
 import { DIGEST, recordOf } from "./fixtures.ts";
 
 describe("summary", () => {
@@ -28,6 +29,12 @@ describe("summary", () => {
     expect(text).toMatch(/rootfs +image +2 GiB +sha256:abababababab +lab:latest#rootfs/);
     expect(text).toMatch(/machine +40\.0s +█{24}\n +files +rsync\/copy +20\.0s +█{12}\n/);
     expect(text).toContain("tplgraph resume lab:latest\n  tplgraph artifacts export lab:latest -o lab.ext4");
+  });
+
+  it("fits in a narrow window", () => {
+    const nodes = { "a-step-with-a-name": { status: "built" as const, key: "k", seconds: 20 } };
+    for (const line of runSummary(recordOf({ nodes }), { columns: 40 }).split("\n"))
+      expect(textWidth(line)).toBeLessThanOrEqual(40);
   });
 
   it("of a cached run says so and has no table of times", () => {
