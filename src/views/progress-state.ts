@@ -26,7 +26,7 @@ export interface RunningNode {
   tail: string[];
 }
 
-export const TAIL_LINES = 5;
+const TAIL_LINES = 5;
 
 export function newProgressState(): ProgressState {
   return {

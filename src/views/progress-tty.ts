@@ -91,7 +91,7 @@ export function ttyProgress(options: TtyProgressOptions): TtyProgress {
   };
 }
 
-export interface LiveOptions {
+interface LiveOptions {
   columns: number;
   rows: number;
   nowMs: number;
@@ -99,7 +99,7 @@ export interface LiveOptions {
 }
 
 /** The live part; none before the run began and after it ended. */
-export function liveLines(state: ProgressState, options: LiveOptions): string[] {
+function liveLines(state: ProgressState, options: LiveOptions): string[] {
   if (state.total === 0) return [];
   const { columns, rows, paint = plain } = options;
   const running = [...state.running.values()];

@@ -39,7 +39,7 @@ function changeTexts({ changed }: Reason): string {
   return changed.length > SHOWN ? `${shown}, and ${changed.length - SHOWN} more` : shown;
 }
 
-export function changeText({ path, from, to }: Change): string {
+function changeText({ path, from, to }: Change): string {
   return `${path} ${valueText(from)} → ${valueText(to)}`;
 }
 
