@@ -1,5 +1,6 @@
 /** What is said after a run: its result on stdout, what failed on stderr. */
 import { existsSync } from "node:fs";
+import { open } from "node:fs/promises";
 import type { Plan } from "../engine/plan/plan.ts";
 import type { RunRecord } from "../engine/run/record.ts";
 import type { Store } from "../store/store.ts";
@@ -53,4 +54,18 @@ async function tellFailures(
     terminal.err(failedStep(step, options));
   }
   if (record.cleanup.failed.length > 0) terminal.err(cleanupFailures(record.cleanup.failed, options));
+}
+
+const LAST_LINES = 30;
+/** Where these many bytes hold fewer lines, fewer are shown. */
+const TAIL_BYTES = 64 * 1024;
+
+/** Of an error that did not come from a tool: what the step said before it. */
+async function lastLinesOf(path: string): Promise<string[]> {
+  await using file = await open(path);
+  const { size } = await file.stat();
+  const start = Math.max(0, size - TAIL_BYTES);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
+  const lines = buffer.subarray(0, bytesRead).toString("utf8").trimEnd().split("\n");
+  return lines.slice(start > 0 ? 1 : 0).slice(-LAST_LINES);
 }

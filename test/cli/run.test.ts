@@ -95,6 +95,7 @@ describe("a build that fails", () => {
     expect(stdout).toBe("");
     expect(stderr).toContain('error: step "boom" (lab/fail) failed: the lab exited 7');
     expect(stderr).toContain("hint: do not use it");
+    expect(stderr).toMatch(/last lines:\n +\| about to fail\n/);
     const log = /log: (\S+)/.exec(stderr)?.[1];
     expect(readFileSync(log!, "utf8")).toContain("about to fail");
     expect(stderr).not.toMatch(/^\s+at /m);
