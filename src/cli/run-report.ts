@@ -45,12 +45,9 @@ async function tellFailures(
   };
   for (const [node, { error }] of failed) {
     const logPath = store.runs.logPath(record.run, node);
-    const step = {
-      node,
-      uses: uses.get(node) ?? "",
-      error: error!,
-      ...(existsSync(logPath) ? { logPath } : {}),
-    };
+    const log = existsSync(logPath) ? { logPath } : {};
+    const lastLines = error!.lastLines ?? ("logPath" in log ? await lastLinesOf(logPath) : []);
+    const step = { node, uses: uses.get(node) ?? "", error: { ...error!, lastLines }, ...log };
     terminal.err(failedStep(step, options));
   }
   if (record.cleanup.failed.length > 0) terminal.err(cleanupFailures(record.cleanup.failed, options));
