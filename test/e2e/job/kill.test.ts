@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import type { RunEvent } from "../../../src/engine/run/event.ts";
 import { build, cli, start, store } from "../cli.ts";
 import { leftovers } from "../leftovers.ts";
 
@@ -53,16 +54,19 @@ describe.each(STEPS)("during %s", (uses) => {
 });
 
 it("the next run succeeds", async () => {
-  const target = ids.get("ext4/fsck")!;
   const forced = STEPS.slice(1, 7).flatMap((uses) => ["--force", ids.get(uses)!]);
-  const record = await build(["templates/python.yaml", ...forced, "--target", target]);
-  expect(record.ok).toBe(true);
-  expect((await build(["templates/python.yaml"])).counts.built).toBe(0);
-}, 300_000);
+  const target = ["--target", ids.get("ext4/fsck")!];
+  // On a disk of another size, so that what the other tests find cached stays as it is.
+  const record = await build(["templates/python.yaml", "-p", "diskMiB=1700", ...forced, ...target]);
+  expect(record.counts).toMatchObject({ built: 6, failed: 0 });
+  expect((await build(["templates/python.yaml"])).ok).toBe(true);
+}, 600_000);
 
-/** The step has begun, and where it runs a tool for long, that tool has said something. */
-function isInside(event: { type: string; node?: string }, step: string, uses: string): boolean {
-  if (event.node !== step) return false;
-  const long = uses === "provision/run" || uses === "snapshot/create";
-  return event.type === (long ? "node-log" : "node-started");
+/** The step has begun; where it works for long, it is in the middle: a copy has copied, a VM has said something. */
+function isInside(event: RunEvent, step: string, uses: string): boolean {
+  if (!("node" in event) || event.node !== step) return false;
+  if (uses === "rsync/copy") return event.type === "node-progress";
+  if (uses === "provision/run" || uses === "snapshot/create")
+    return event.type === "node-log" && event.line.startsWith("console: ");
+  return event.type === "node-started";
 }
