@@ -35,7 +35,9 @@ install_npm_packages() {
   installed=node_modules/.package-lock.json
   if [ -e "$installed" ] && [ ! package-lock.json -nt "$installed" ]; then return; fi
   echo "setup: installing npm packages" >&2
-  npm ci --no-audit --no-fund --loglevel=error >&2
+  # Not `npm ci`: it refuses a lock file that lacks other platforms' optional packages, which npm leaves out where the
+  # registry did not have them. This installs what the lock file says all the same, and leaves it alone.
+  npm install --no-save --no-audit --no-fund --loglevel=error >&2
 }
 
 build() {
