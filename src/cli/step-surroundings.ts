@@ -1,10 +1,11 @@
 /** What a step is given, for commands that do a step's work outside of a run: the same tools, disks and cleanup. */
-import { TplError } from "../engine/errors.ts";
 import type { StepContext } from "../engine/plugin/context.ts";
+import { errorData } from "../engine/run/error-data.ts";
 import { newRunId } from "../engine/run/run-id.ts";
 import { Scope } from "../engine/run/scope.ts";
 import { openStepContext } from "../engine/run/step-context.ts";
 import type { Store } from "../store/store.ts";
+import { cleanupFailures } from "../views/error.ts";
 import { runServices } from "./run-services.ts";
 
 export interface Surroundings {
@@ -13,11 +14,13 @@ export interface Surroundings {
   name: string;
   signal: AbortSignal;
   log(line: string): void;
+  /** What could not be released, for the user. */
+  tell(text: string): void;
 }
 
-/** Everything that `work` took is released when this settles; what could not be is thrown. */
+/** Everything that `work` took is released when this settles; what could not be is told. */
 export async function withStepContext<T>(
-  { store, name, signal, log }: Surroundings,
+  { store, name, signal, log, tell }: Surroundings,
   work: (step: StepContext) => Promise<T>,
 ): Promise<T> {
   const run = newRunId(Date.now());
@@ -29,21 +32,11 @@ export async function withStepContext<T>(
     ...{ inputs: {}, resolved: {}, folder: process.cwd() },
     ...{ onLog: log, onProgress: nothing, onAcquired: nothing, onReleased: nothing },
   });
-  const failures: unknown[] = [];
   try {
     return await work(step);
   } finally {
-    failures.push(...(await scope.close()).map(({ error }) => error));
-    failures.push(...(await services.close()).map(({ error }) => error));
-    if (failures.length > 0) log(notReleased(failures).message);
+    const failures = [...(await scope.close()), ...(await services.close())];
+    const told = failures.map(({ hook, error }) => ({ node: name, hook, error: errorData(error) }));
+    if (told.length > 0) tell(cleanupFailures(told));
   }
-}
-
-function notReleased(failures: readonly unknown[]): TplError {
-  const messages = failures.map((failure) => (failure instanceof Error ? failure.message : String(failure)));
-  return new TplError({
-    code: "not-released",
-    message: `not everything could be released: ${messages.join("; ")}`,
-    hint: "tplgraph cleanup tries again",
-  });
 }

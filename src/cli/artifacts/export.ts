@@ -37,13 +37,16 @@ export async function exportArtifact(
     onFirst: () => terminal.err("interrupted"),
     onAgain: () => undefined,
   });
-  const status = await failing(cli, interruption, () =>
-    exportImage(store.blobs, image, path, { signal: interruption.signal }),
+  return failing(
+    cli,
+    async () => {
+      await exportImage(store.blobs, image, path, { signal: interruption.signal });
+      const { size, blocks } = await stat(path);
+      const storedBytes = blocks * 512;
+      if (flags.json) terminal.out(JSON.stringify({ schema: "tplgraph.export/1", path, image, storedBytes }));
+      else terminal.out(`${printable(path)}: ${bytes(size)}, of which ${bytes(storedBytes)} on disk`);
+      return EXIT.done;
+    },
+    interruption,
   );
-  if (status !== EXIT.done) return status;
-  const { size, blocks } = await stat(path);
-  if (flags.json)
-    terminal.out(JSON.stringify({ schema: "tplgraph.export/1", path, image, storedBytes: blocks * 512 }));
-  else terminal.out(`${printable(path)}: ${bytes(size)}, of which ${bytes(blocks * 512)} on disk`);
-  return EXIT.done;
 }

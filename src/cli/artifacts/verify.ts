@@ -1,4 +1,5 @@
 /** `tplgraph artifacts verify` */
+import type { Verification } from "../../store/verify.ts";
 import { bytes, count } from "../../views/amounts.ts";
 import type { Cli } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
@@ -14,20 +15,31 @@ export async function verifyArtifacts(cli: Cli): Promise<number> {
     onFirst: () => terminal.err("interrupted"),
     onAgain: () => undefined,
   });
-  let whole = true;
-  const status = await failing(cli, interruption, async () => {
-    const result = await store.verify({ signal: interruption.signal });
-    whole = result.damaged.length + result.broken.length === 0;
-    if (flags.json)
-      return terminal.out(JSON.stringify({ schema: "tplgraph.verification/1", ...result }, null, 2));
-    for (const digest of result.damaged) terminal.out(`damaged: blob ${digest}`);
-    for (const { artifact, refs, producers, state } of result.broken) {
+  return failing(
+    cli,
+    async () => {
+      const result = await store.verify({ signal: interruption.signal });
+      const isWhole = result.damaged.length + result.broken.length === 0;
+      terminal.out(
+        flags.json ? verificationJson(result) : verificationText(result, isWhole ? "all whole" : "not whole"),
+      );
+      return isWhole ? EXIT.done : EXIT.failed;
+    },
+    interruption,
+  );
+}
+
+function verificationText({ damaged, broken, blobs, bytes: read }: Verification, verdict: string): string {
+  return [
+    ...damaged.map((digest) => `damaged: blob ${digest}`),
+    ...broken.map(({ artifact, refs, producers, state }) => {
       const who = [...refs, ...producers.map(({ node, run }) => `${node} of run ${run}`)].join(", ");
-      terminal.out(`${state}: ${artifact.type} ${artifact.digest} (${who})`);
-    }
-    terminal.out(
-      `${count(result.blobs, "blob")}, ${bytes(result.bytes)} read: ${whole ? "all whole" : "not whole"}`,
-    );
-  });
-  return status === EXIT.done && !whole ? EXIT.failed : status;
+      return `${state}: ${artifact.type} ${artifact.digest} (${who})`;
+    }),
+    `${count(blobs, "blob")}, ${bytes(read)} read: ${verdict}`,
+  ].join("\n");
+}
+
+function verificationJson(result: Verification): string {
+  return JSON.stringify({ schema: "tplgraph.verification/1", ...result }, null, 2);
 }

@@ -36,13 +36,15 @@ async function resume(cli: Cli, flags: ResumeFlags, ref: string): Promise<number
     onFirst: () => terminal.err("interrupted: ending the machine"),
     onAgain: () => terminal.err("still ending the machine"),
   });
-  let status: number = EXIT.done;
-  const ended = await failing(cli, interruption, async () => {
-    const { parseManifest } = await import("../../vm/snapshot.ts");
-    const manifest = parseManifest(await store.readBlob(snapshot.digest));
-    status = await runMachine(cli, flags, store, manifest, interruption);
-  });
-  return ended === EXIT.done ? status : ended;
+  return failing(
+    cli,
+    async () => {
+      const { parseManifest } = await import("../../vm/snapshot.ts");
+      const manifest = parseManifest(await store.readBlob(snapshot.digest));
+      return runMachine(cli, flags, store, manifest, interruption);
+    },
+    interruption,
+  );
 }
 
 async function runMachine(
@@ -55,7 +57,7 @@ async function runMachine(
   const { terminal } = cli;
   const debug = await debugLog(cli.flags);
   const { resumeVm } = await import("../../vm/resume.ts");
-  return withStepContext({ store, name: "resume", signal, log: debug }, async (step) => {
+  return withStepContext({ store, name: "resume", signal, log: debug, tell: terminal.err }, async (step) => {
     const onConsole = flags.exec === undefined ? (line: string) => terminal.out(printable(line)) : undefined;
     const vm = await resumeVm(step, manifest, {
       ...(flags.cold ? { cold: true } : {}),

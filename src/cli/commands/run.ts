@@ -12,6 +12,7 @@ import { addBuildFlags, append, type BuildFlags, positiveInteger } from "../buil
 import type { Action, Cli } from "../command.ts";
 import { debugLog } from "../debug-log.ts";
 import { EXIT } from "../exit-status.ts";
+import { failing } from "../failing.ts";
 import { listenForInterruption } from "../interruption.ts";
 import { holdOnError, type OnError } from "../on-error.ts";
 import { type PlannedTemplate, planTemplate } from "../plan-template.ts";
@@ -64,13 +65,17 @@ async function run(cli: Cli, flags: RunFlags, template: string): Promise<number>
   const hasWork = plan.summary.miss + plan.summary.pending > 0;
   if (hasWork) await prepareToBuild(store, cli);
   const jobs = flags.jobs ?? workspace.config.jobs;
-  const { record, interrupted } = await build(planned, cli, { ...flags, ...(jobs ? { jobs } : {}) });
-  await reportRun(record, { plan, store, cli, mode: progressMode(flags.progress, cli.terminal) });
-  if (flags.result !== undefined) {
-    const { writeFileAtomically } = await import("../write-file.ts");
-    await writeFileAtomically(flags.result, `${JSON.stringify(record, null, 2)}\n`);
-  }
-  return exitStatus(record, interrupted);
+  return failing(cli, async () => {
+    const { record, interrupted } = await build(planned, cli, { ...flags, ...(jobs ? { jobs } : {}) });
+    await reportRun(record, { plan, store, cli, mode: progressMode(flags.progress, cli.terminal) });
+    if (flags.result !== undefined) await writeResult(flags.result, record);
+    return exitStatus(record, interrupted);
+  });
+}
+
+async function writeResult(path: string, record: RunRecord): Promise<void> {
+  const { writeFileAtomically } = await import("../write-file.ts");
+  await writeFileAtomically(path, `${JSON.stringify(record, null, 2)}\n`);
 }
 
 function exitStatus(record: RunRecord, interrupted: boolean): number {
