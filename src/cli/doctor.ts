@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { TplError } from "../engine/errors.ts";
 import { runTool } from "../engine/run/tool.ts";
-import { attachWays, type Way } from "../image/attach/ways.ts";
+import { attachWays } from "../image/attach/ways.ts";
 import type { StoreLocation } from "../store/location.ts";
 import { bytes } from "../views/amounts.ts";
 import { debianPackages, installedPackages } from "./debian-packages.ts";
@@ -75,25 +75,21 @@ async function packageFindings(): Promise<Finding[]> {
 
 async function attachFinding(): Promise<Finding> {
   const { kernelNbd, nbdfuse, loop, mount } = await attachWays();
-  const fuse = firstFault(nbdfuse, loop);
-  const works = [
-    ...(kernelNbd.ok ? ["the kernel's NBD client"] : []),
-    ...(fuse ? [] : ["nbdfuse with a loop device"]),
-  ];
+  const files = kernelNbd.ok || nbdfuse.ok;
+  const devices = kernelNbd.ok || (nbdfuse.ok && loop.ok);
   const title = "attaching disks";
-  const fault = works.length === 0 ? fuse : mount.ok ? undefined : mount;
-  if (!fault) return { id: "attach", title, state: "ok", details: works.join(", ") };
+  if (devices && mount.ok) {
+    const ways = [...(kernelNbd.ok ? ["the kernel's NBD client"] : []), ...(nbdfuse.ok ? ["nbdfuse"] : [])];
+    return { id: "attach", title, state: "ok", details: ways.join(", ") };
+  }
+  const { why = "", hint } = !files ? nbdfuse : !devices ? loop : mount;
   return {
     id: "attach",
     title,
-    state: "missing",
-    details: fault.why ?? "",
-    ...(fault.hint ? { hint: fault.hint } : {}),
+    state: files ? "limited" : "missing",
+    details: files ? `as files, but not mounted: ${why}` : why,
+    ...(hint ? { hint } : {}),
   };
-}
-
-function firstFault(...ways: Way[]): Way | undefined {
-  return ways.find((way) => !way.ok);
 }
 
 async function kernelFinding(): Promise<Finding> {

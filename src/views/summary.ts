@@ -98,7 +98,10 @@ function bar(columns: number): string {
 }
 
 function nextCommands(record: RunRecord): string[] {
-  if (!record.ok) return [`tplgraph runs logs ${record.run}`];
+  if (!record.ok) {
+    const failed = Object.keys(record.nodes).find((node) => record.nodes[node]!.status === "failed");
+    return failed === undefined ? [] : [`tplgraph runs logs ${record.run} ${printable(failed)}`];
+  }
   const named = (type: Artifact["type"]) => {
     const name = Object.keys(record.outputs).find((output) => record.outputs[output]!.type === type);
     return name === undefined ? undefined : nameFor(record, name);
