@@ -32,6 +32,7 @@ export async function runTool(
 ): Promise<ToolResult> {
   host.signal.throwIfAborted();
   const { execa } = await import("execa");
+  host.signal.throwIfAborted(); // it may have been while the module was loaded, and tells nobody a second time
   const command = [name, ...args];
   const last: string[] = [];
   const onLine = (stream: "stdout" | "stderr") => (line: string) => {

@@ -69,6 +69,14 @@ describe("running a tool", () => {
     await expect.poll(() => isRunning(grandchild)).toBe(false);
   });
 
+  it("starts nothing when it is cancelled before the process could be made", async () => {
+    const h = host();
+    const running = runTool(h, "sh", ["-c", "echo started; sleep 1000"]);
+    h.abort.abort(new Error("stop"));
+    await expect(running).rejects.toThrow("stop");
+    expect(h.lines).toEqual([]);
+  });
+
   it("ends a tool at its deadline", async () => {
     await expect(runTool(host(), "sleep", ["1000"], { timeoutMs: 50 })).rejects.toMatchObject({
       code: "tool-timeout",
