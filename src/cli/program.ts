@@ -29,6 +29,11 @@ const COMMANDS: readonly Listed[] = [
   { name: "cleanup", summary: "release what dead runs left", load: () => import("./commands/cleanup.ts") },
   { name: "plugins", summary: "step types with their ports", load: () => import("./commands/plugins.ts") },
   {
+    name: "schema",
+    summary: "JSON Schema of template files, for editors",
+    load: () => import("./commands/schema.ts"),
+  },
+  {
     name: "doctor",
     summary: "what this machine can do and what is missing",
     load: () => import("./commands/doctor.ts"),
