@@ -2,7 +2,7 @@
  * Versions of tools, as they stand in keys: the first line of what `TOOL --version` prints. Remembered by the
  * executable's identity on disk, so that a cached run starts no process to learn what it knew.
  */
-import { accessSync, constants, realpathSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { TplError } from "../errors.ts";
 import type { EngineStore } from "../store.ts";
@@ -38,11 +38,13 @@ export async function toolVersion(
   return version;
 }
 
-/** Says that a file is still the same one: device, inode, size, and both times in nanoseconds. */
+/**
+ * Says that what `path` leads to is still the same file: device, inode, size, and both times in nanoseconds. The path
+ * itself is part of it, since a program may act by the name it is called by; where its links lead, the inode says.
+ */
 export function fileIdentity(path: string): string {
-  const real = realpathSync(path);
-  const stat = statSync(real, { bigint: true });
-  return [real, stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(":");
+  const stat = statSync(path, { bigint: true });
+  return [path, stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(":");
 }
 
 async function askVersion(path: string, versionArguments: readonly string[]): Promise<string> {
