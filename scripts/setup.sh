@@ -43,7 +43,7 @@ install_npm_packages() {
 build() {
   built=dist/.built
   if [ -e "$built" ] &&
-    [ -z "$(find src package.json tsconfig.json tsconfig.build.json -newer "$built" -print -quit)" ]; then
+    [ -z "$(find src package.json tsconfig.json tsconfig.build.json rolldown.config.ts -newer "$built" -print -quit)" ]; then
     return
   fi
   echo "setup: building" >&2
