@@ -103,12 +103,14 @@ async function vmSteps(): Promise<{ ours: OurRun; byHand: Seconds }> {
   const folder = join(work, "by-hand");
   await using opened = await openStore({ path: store });
   const { signal } = interrupted;
-  const byHand = await withStepContext({ store: opened, name: "by-hand", signal, log: () => {} }, (step) =>
-    vmStepsByHand(step, {
-      disk: join(folder, "root.ext4"),
-      folder,
-      script: join(project, "templates/provision.sh"),
-    }),
+  const byHand = await withStepContext(
+    { store: opened, name: "by-hand", signal, log: () => {}, tell },
+    (step) =>
+      vmStepsByHand(step, {
+        disk: join(folder, "root.ext4"),
+        folder,
+        script: join(project, "templates/provision.sh"),
+      }),
   );
   return { ours, byHand };
 }
