@@ -40,8 +40,14 @@ export interface EngineStore {
     logPath(run: string, node: string): string;
     finish(record: RunRecord): Promise<void>;
   };
-  /** Whether an artifact is there: its manifest and, without reading them, what that names. */
-  has(artifact: Artifact): Promise<"present" | "missing" | "corrupt">;
+  /**
+   * Whether an artifact is there: its manifest, at a look. `content`: all of it is read and verified, and whatever is
+   * corrupt is put aside, so that making it again stores it anew.
+   */
+  has(
+    artifact: Artifact,
+    options?: { depth: "manifest" | "content" },
+  ): Promise<"present" | "missing" | "corrupt">;
   putBlob(data: Uint8Array): Promise<Digest>;
   /** Verified; ArtifactDamaged where it is missing or corrupt. */
   readBlob(digest: Digest): Promise<Buffer>;

@@ -158,6 +158,17 @@ describe("an artifact", () => {
     expect(await store.has(image, { depth: "all" })).toBe("corrupt");
   });
 
+  test("with damaged parts is corrupt at depth content, and all of them can be stored anew", async () => {
+    const { path, store, image, chunks } = await storeWithImage();
+    damage(path, chunks[0]!, "x");
+    damage(path, chunks[2]!, "z");
+    expect(await store.has(image, { depth: "all" })).toBe("present");
+    expect(await store.has(image, { depth: "content" })).toBe("corrupt");
+    await store.putBlob(Buffer.from("a"));
+    await store.putBlob(Buffer.from("c"));
+    expect(await store.has(image, { depth: "content" })).toBe("present");
+  });
+
   test("that is damaged or missing fails its reader with the artifact's digest", async () => {
     const { path, store, image } = await storeWithImage();
     damage(path, image.digest, "x");
