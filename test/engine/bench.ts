@@ -8,6 +8,7 @@ import type { Graph, GraphNode, InputBinding } from "../../src/engine/graph/grap
 import { dataDigest } from "../../src/engine/key/canonical.ts";
 import type { Plan } from "../../src/engine/plan/plan.ts";
 import { planGraph } from "../../src/engine/plan/plan-graph.ts";
+import type { Disk } from "../../src/engine/plugin/disk.ts";
 import type { LoadedPlugin, StepTypes } from "../../src/engine/plugin/plugin.ts";
 import { tree } from "../../src/engine/plugin/port.ts";
 import { defineResource, defineStep, type StepType } from "../../src/engine/plugin/step.ts";
@@ -24,6 +25,8 @@ export interface Bench {
   log: string[];
   /** Per node: called when it runs; what it resolves to is the step's output `value`. */
   behave: Map<string, (signal: AbortSignal) => Promise<Json>>;
+  /** Per resource that is to open a disk: what reading it has met by now. */
+  faults: Map<string, () => Error | undefined>;
   events: RunEvent[];
   services: Services;
   plan(graph: Graph, options?: Partial<Parameters<typeof planGraph>[1]>): Promise<Plan>;
@@ -35,14 +38,16 @@ export function bench(): Bench {
   const log: string[] = [];
   const events: RunEvent[] = [];
   const behave: Bench["behave"] = new Map();
-  const services = fakeServices(log);
-  const types = stepTypes({ "t/step": dataStep(log, behave), "t/tree": treeResource(log, behave) });
+  const faults: Bench["faults"] = new Map();
+  const services = fakeServices(log, faults);
+  const types = stepTypes({ "t/step": dataStep(log, behave), "t/tree": treeResource(log, behave, faults) });
   const base = { store, types, now: () => 0 };
   return {
     store,
     types,
     log,
     behave,
+    faults,
     events,
     services,
     plan: (graph, options) => planGraph(graph, { ...base, ...options }),
@@ -82,7 +87,7 @@ function dataStep(log: string[], behave: Bench["behave"]): StepType {
   });
 }
 
-function treeResource(log: string[], behave: Bench["behave"]): StepType {
+function treeResource(log: string[], behave: Bench["behave"], faults: Bench["faults"]): StepType {
   return defineResource({
     name: "tree",
     summary: "A resource that a test drives",
@@ -91,6 +96,7 @@ function treeResource(log: string[], behave: Bench["behave"]): StepType {
     async acquire(step) {
       log.push(`acquire ${step.id}`);
       step.onCleanup("release", async () => void log.push(`release ${step.id}`));
+      if (faults.has(step.id)) await step.openDisk({});
       await behave.get(step.id)?.(step.signal);
       return { tree: { path: `/${step.id}`, readOnly: true } };
     },
@@ -105,13 +111,17 @@ function stepTypes(byName: Record<string, StepType>): StepTypes {
   };
 }
 
-function fakeServices(log: string[]): Services {
+function fakeServices(log: string[], faults: Bench["faults"]): Services {
   const no = () => Promise.reject(new Error("bug: not used by these tests"));
   return {
     journal: { take: async () => ({ released: async () => undefined }) },
     release: async () => undefined,
     runFolder: "/nonexistent",
-    openDisk: no,
+    openDisk: async (node: string) => ({
+      disk: { exportName: node } as Disk,
+      close: async () => undefined,
+      fault: async () => faults.get(node)?.(),
+    }),
     putFile: no,
     putImage: no,
     async close() {

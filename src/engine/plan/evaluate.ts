@@ -27,6 +27,8 @@ export interface Evaluation {
   key: string;
   preimage: KeyPreimage;
   resolved: Record<string, Json>;
+  /** What the names among the inputs stood for: what the node is then run with, wherever they have moved to. */
+  refs: ReadonlyMap<InputBinding, Artifact>;
   record: CacheRecord | undefined;
 }
 
@@ -57,7 +59,7 @@ export async function evaluate(
   });
   const key = keyOf(preimage);
   const record = type.kind === "artifact" ? await options.store.records.get(key) : undefined;
-  return { key, preimage, resolved, record };
+  return { key, preimage, resolved, refs, record };
 }
 
 /** The inputs that are known: literals, artifacts, refs. A resource's values are known only while it is held. */

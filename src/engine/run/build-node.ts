@@ -7,7 +7,7 @@ import { TplError } from "../errors.ts";
 import type { GraphNode, InputBinding } from "../graph/graph.ts";
 import { dataDigest } from "../key/canonical.ts";
 import { type Known, valueAt } from "../key/preimage.ts";
-import { resolveRefs, stepTypeOf } from "../plan/evaluate.ts";
+import { stepTypeOf } from "../plan/evaluate.ts";
 import type { StepTypes } from "../plugin/plugin.ts";
 import { portInfo } from "../plugin/port.ts";
 import type { StepType } from "../plugin/step.ts";
@@ -35,11 +35,22 @@ export interface Surroundings {
   /** Values of the resources that the node holds. */
   resources: ReadonlyMap<string, Values>;
   resolved: Record<string, Json>;
+  /** What the node's key was computed with. */
+  refs: ReadonlyMap<InputBinding, Artifact>;
 }
+
+interface Held {
+  scope: Scope;
+  /** The damaged artifact that reading it met, if any. */
+  fault: Fault;
+}
+
+type Fault = () => Promise<Error | undefined>;
 
 export class NodeBuilder {
   readonly #options: NodeBuilderOptions;
-  readonly #held = new Map<string, Scope>();
+  /** By the values that were handed out: a resource may be held twice while a rebuilt one takes an old one's place. */
+  readonly #held = new Map<Values, Held>();
 
   constructor(options: NodeBuilderOptions) {
     this.#options = options;
@@ -51,7 +62,7 @@ export class NodeBuilder {
     this.#options.emit({ type: "node-started", node: node.id, uses: node.uses });
     try {
       const { type } = await stepTypeOf(node, this.#options.types);
-      return asArtifacts(node, type, await this.#call(node, type, scope, around));
+      return asArtifacts(node, type, (await this.#call(node, type, scope, around)).values);
     } finally {
       await this.#close(scope);
     }
@@ -66,8 +77,8 @@ export class NodeBuilder {
     emit({ type: "node-started", node: node.id, uses: node.uses });
     try {
       const { type } = await stepTypeOf(node, this.#options.types);
-      const values = await this.#call(node, type, scope, around);
-      this.#held.set(node.id, scope);
+      const { values, fault } = await this.#call(node, type, scope, around);
+      this.#held.set(values, { scope, fault });
       emit({ type: "node-finished", node: node.id, status: "built", seconds: seconds() });
       emit({ type: "resource-acquired", node: node.id });
       return values;
@@ -85,47 +96,77 @@ export class NodeBuilder {
     }
   }
 
-  async release(node: GraphNode): Promise<void> {
-    const scope = this.#held.get(node.id);
-    if (!scope) throw new Error(`bug: ${node.id} is released but was not held`);
-    this.#held.delete(node.id);
-    await this.#close(scope);
+  /** `values`: as `acquire` returned them. */
+  async release(node: GraphNode, values: Values): Promise<void> {
+    const held = this.#held.get(values);
+    if (!held) throw new Error(`bug: ${node.id} is released but was not held`);
+    this.#held.delete(values);
+    await this.#close(held.scope);
     this.#options.emit({ type: "resource-released", node: node.id });
   }
 
-  async #call(node: GraphNode, type: StepType, scope: Scope, around: Surroundings): Promise<Values> {
-    const { run, store, emit, onError } = this.#options;
-    const deadline = nodeSignal(this.#options.signal, node);
+  async #call(
+    node: GraphNode,
+    type: StepType,
+    scope: Scope,
+    around: Surroundings,
+  ): Promise<{ values: Values; fault: Fault }> {
+    const { run, store, emit, onError, signal } = this.#options;
+    const inputs = inputValues(node, type, around);
+    const services = await this.#options.services();
+    signal.throwIfAborted();
+    const deadline = nodeSignal(signal, node);
     const { step, diskFault } = openStepContext({
       run,
       node: node.id,
-      inputs: await inputValues(node, type, around, store),
+      inputs,
       resolved: around.resolved,
       folder: node.folder,
       signal: deadline.signal,
       scope,
       store,
-      services: await this.#options.services(),
+      services,
       onLog: (line, stream) => emit({ type: "node-log", node: node.id, stream, line: printable(line) }),
       onProgress: (done, total, unit) => emit({ type: "node-progress", node: node.id, done, total, unit }),
       onAcquired: (acquisition) => emit({ type: "resource-acquired", node: node.id, acquisition }),
       onReleased: (acquisition) => emit({ type: "resource-released", node: node.id, acquisition }),
     });
+    const resourceFault = firstOf(this.#faultsOf(around));
+    const fault = firstOf([diskFault, resourceFault]);
     try {
-      return (await (type.kind === "artifact" ? type.run(step) : type.acquire(step))) as Values;
+      const values = await (type.kind === "artifact" ? type.run(step) : type.acquire(step));
+      // A tool may have made something of what it could read.
+      const met = type.kind === "artifact" ? await resourceFault() : undefined;
+      if (met) throw met;
+      return { values: { ...values }, fault };
     } catch (error) {
-      const cause = this.#options.signal.aborted ? error : ((await diskFault()) ?? error);
-      if (!this.#options.signal.aborted) await onError?.(node.id, cause);
+      const cause = signal.aborted ? error : ((await fault()) ?? error);
+      if (!signal.aborted) await onError?.(node.id, cause);
       throw cause;
     } finally {
       deadline.clear();
     }
   }
 
+  /** Of what the node reads through resources: a tool that reads a mounted tree sees only an I/O error. */
+  #faultsOf({ resources }: Surroundings): Fault[] {
+    return [...resources.values()].flatMap((values) => this.#held.get(values)?.fault ?? []);
+  }
+
   async #close(scope: Scope): Promise<void> {
     const failures = await scope.close();
     this.#options.onScopeClosed(scope.released, failures);
   }
+}
+
+function firstOf(faults: readonly Fault[]): Fault {
+  return async () => {
+    for (const fault of faults) {
+      const error = await fault();
+      if (error) return error;
+    }
+    return undefined;
+  };
 }
 
 /** The build's signal, and the node's own timeout where the template gives one. */
@@ -146,17 +187,11 @@ function nodeSignal(build: AbortSignal, node: GraphNode): { signal: AbortSignal;
   return { signal: AbortSignal.any([build, own.signal]), clear: () => clearTimeout(timer) };
 }
 
-async function inputValues(
-  node: GraphNode,
-  type: StepType,
-  around: Surroundings,
-  store: EngineStore,
-): Promise<Record<string, unknown>> {
-  const refs = await resolveRefs(node, store);
+function inputValues(node: GraphNode, type: StepType, around: Surroundings): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(type.inputs)) {
     const binding = node.inputs[name];
-    const value = binding && inputValue(binding, around, refs);
+    const value = binding && inputValue(binding, around);
     const checked = schema.safeParse(value);
     if (!checked.success)
       throw new TplError({
@@ -169,11 +204,7 @@ async function inputValues(
   return values;
 }
 
-function inputValue(
-  binding: InputBinding,
-  { known, resources }: Surroundings,
-  refs: ReadonlyMap<InputBinding, Artifact>,
-): unknown {
+function inputValue(binding: InputBinding, { known, resources, refs }: Surroundings): unknown {
   if (binding.from === "literal") return binding.value;
   if (binding.from === "ref") return refs.get(binding);
   const resource = resources.get(binding.node);

@@ -72,6 +72,12 @@ class Execution {
   readonly #builder: NodeBuilder;
   readonly #cleanup = { released: 0, failures: [] as CleanupFailure[] };
   readonly #retried = new Set<string>();
+  /** Rebuilds of damaged outputs going on, by node: whoever finds the same damage waits for the same one. */
+  readonly #healing = new Map<string, Promise<void>>();
+  /** Which node made an output that a rebuild has replaced by another one. */
+  readonly #replaced = new Map<string, NodeState>();
+  /** Of resources: what a consumer's key was computed with is what the resource is acquired with. */
+  readonly #learned = new Map<string, Evaluation>();
   /** Which resource an error came from: its consumers are skipped, not failed. */
   readonly #acquisitionErrors = new Map<unknown, GraphNode>();
   #services: Promise<Services> | undefined;
@@ -103,7 +109,7 @@ class Execution {
       .map(({ node }) => node);
     this.#leases = new Leases(plan.graph.nodes, running, {
       acquire: (resource) => this.#acquire(resource),
-      release: (resource) => this.#builder.release(resource),
+      release: (resource, values) => this.#builder.release(resource, values),
     });
   }
 
@@ -201,12 +207,26 @@ class Execution {
   /** A resource is settled when its consumers can compute their keys; it is acquired only when one of them runs. */
   async #learnResource(state: NodeState): Promise<void> {
     try {
-      const { preimage } = await evaluate(state.node, this.#known, this.#options);
-      this.#known.set(state.node.id, { kind: "resource", preimage });
+      await this.#learn(state.node);
       this.#settle(state);
     } catch (error) {
       this.#fail(state, null, 0, error);
     }
+  }
+
+  async #learn(resource: GraphNode): Promise<void> {
+    const evaluation = await evaluate(resource, this.#known, this.#options);
+    this.#learned.set(resource.id, evaluation);
+    this.#known.set(resource.id, { kind: "resource", preimage: evaluation.preimage });
+  }
+
+  /** Evaluates a node whose resources may never have been wanted before, or are made from something new now. */
+  async #evaluateAnew(node: GraphNode): Promise<Evaluation> {
+    for (const resource of this.#leases.resourcesOf(node)) {
+      await this.#evaluateAnew(resource);
+      await this.#learn(resource);
+    }
+    return evaluate(node, this.#known, this.#options);
   }
 
   async #runArtifact(state: NodeState): Promise<void> {
@@ -252,32 +272,83 @@ class Execution {
     try {
       return await this.#buildOnce(state.node, evaluation);
     } catch (error) {
-      const producer = error instanceof ArtifactDamaged ? this.#producerOf(error.digest) : undefined;
+      if (!(error instanceof ArtifactDamaged) || this.#abort.signal.aborted) throw error;
+      const producer = this.#producerOf(error.digest);
       const attempt = `${state.node.id} ${producer?.node.id}`;
       if (!producer || this.#retried.has(attempt)) throw error;
       this.#retried.add(attempt);
-      await this.#rebuild(producer, state.node, error as ArtifactDamaged);
+      const line = `${error.message}: building ${producer.node.id} again`;
+      this.#emit({ type: "node-log", node: state.node.id, stream: "step", line });
       await this.#leases.done(state.node);
+      await this.#heal(producer);
       this.#leases.renew(state.node);
-      return this.#build(state, await evaluate(state.node, this.#known, this.#options));
+      return this.#build(state, await this.#evaluateAnew(state.node));
     }
   }
 
-  async #rebuild(producer: NodeState, consumer: GraphNode, damage: ArtifactDamaged): Promise<void> {
-    const { store } = this.#options;
-    this.#emit({
-      type: "node-log",
-      node: consumer.id,
-      stream: "step",
-      line: `${damage.message}: building ${producer.node.id} again`,
-    });
-    const evaluation = await evaluate(producer.node, this.#known, this.#options);
-    await store.records.remove(evaluation.key);
-    this.#leases.renew(producer.node);
-    const outputs = await this.#build(producer, evaluation);
-    await this.#leases.done(producer.node);
-    this.#known.set(producer.node.id, { kind: "artifact", outputs });
-    producer.result = { status: "built", key: evaluation.key, seconds: 0, outputs };
+  /** Makes a node's outputs whole again. */
+  #heal(producer: NodeState): Promise<void> {
+    const { id } = producer.node;
+    const healing = this.#healing.get(id) ?? this.#rebuild(producer).finally(() => this.#healing.delete(id));
+    this.#healing.set(id, healing);
+    return healing;
+  }
+
+  /**
+   * What is damaged in an output may have come unchanged from an input, which making it again would not notice:
+   * damaged inputs are made whole first.
+   */
+  async #rebuild(producer: NodeState): Promise<void> {
+    const { node } = producer;
+    // All that is corrupt is put aside by this, so that it is stored anew. A second consumer may have come late.
+    if ((await this.#isWhole(producer)) && producer.result?.status === "built") return;
+    await this.#options.store.records.remove((await this.#evaluateAnew(node)).key);
+    for (const source of this.#sourcesOf(node)) if (!(await this.#isWhole(source))) await this.#heal(source);
+    const begun = this.#options.now();
+    this.#leases.renew(node);
+    try {
+      const evaluation = await this.#evaluateAnew(node);
+      const outputs = await this.#build(producer, evaluation);
+      await this.#replace(producer, outputs);
+      const seconds = (this.#options.now() - begun) / 1000;
+      producer.result = { status: "built", key: evaluation.key, seconds, outputs };
+      this.#emit({ type: "node-finished", node: node.id, status: "built", seconds, outputs });
+    } finally {
+      await this.#leases.done(node);
+    }
+  }
+
+  /** Resources that were made from the old outputs are not handed out any more. */
+  async #replace(producer: NodeState, outputs: Record<string, Artifact>): Promise<void> {
+    const { id } = producer.node;
+    const before = this.#known.get(id);
+    if (before?.kind === "artifact")
+      for (const { digest } of Object.values(before.outputs)) this.#replaced.set(digest, producer);
+    this.#known.set(id, { kind: "artifact", outputs });
+    const made = new Set([id]);
+    for (const node of this.#graph.nodes)
+      if (node.kind === "resource" && node.needs.some((need) => made.has(need))) {
+        made.add(node.id);
+        await this.#leases.retire(node);
+      }
+  }
+
+  async #isWhole({ node }: NodeState): Promise<boolean> {
+    const known = this.#known.get(node.id);
+    if (known?.kind !== "artifact") throw new Error(`bug: ${node.id} is to be whole before it was there`);
+    for (const output of Object.values(known.outputs))
+      if ((await this.#options.store.has(output, { depth: "content" })) !== "present") return false;
+    return true;
+  }
+
+  /** The nodes whose artifacts `node` reads, also through resources. */
+  #sourcesOf(node: GraphNode): NodeState[] {
+    const direct = Object.values(node.inputs).flatMap((input) =>
+      input.from === "node" ? (this.#states.get(input.node) ?? []) : [],
+    );
+    return [...new Set(direct)].flatMap((state) =>
+      state.node.kind === "resource" ? this.#sourcesOf(state.node) : state,
+    );
   }
 
   async #buildOnce(node: GraphNode, evaluation: Evaluation): Promise<Record<string, Artifact>> {
@@ -288,6 +359,7 @@ class Execution {
       known: this.#known,
       resources,
       resolved: evaluation.resolved,
+      refs: evaluation.refs,
     });
     await store.records.put({
       schema: "tplgraph.record/1",
@@ -306,9 +378,10 @@ class Execution {
 
   async #acquire(resource: GraphNode): Promise<Record<string, unknown>> {
     try {
-      const { resolved } = await evaluate(resource, this.#known, this.#options);
+      const learned = this.#learned.get(resource.id);
+      const { resolved, refs } = learned ?? (await evaluate(resource, this.#known, this.#options));
       const resources = await this.#leases.hold(resource);
-      return await this.#builder.acquire(resource, { known: this.#known, resources, resolved });
+      return await this.#builder.acquire(resource, { known: this.#known, resources, resolved, refs });
     } catch (error) {
       if (!this.#acquisitionErrors.has(error)) this.#acquisitionErrors.set(error, resource);
       throw error;
@@ -322,7 +395,7 @@ class Execution {
         Object.values(known.outputs).some((output) => output.digest === digest)
       )
         return this.#states.get(id);
-    return undefined;
+    return this.#replaced.get(digest);
   }
 
   #fail(state: NodeState, key: string | null, seconds: number, error: unknown): void {

@@ -10,18 +10,27 @@ export type Values = Record<string, unknown>;
 export interface ResourceKeeper {
   /** Acquires; on failure it has released whatever it took. */
   acquire(resource: GraphNode): Promise<Values>;
-  release(resource: GraphNode): Promise<void>;
+  /** `values`: which acquisition, as `acquire` returned it. */
+  release(resource: GraphNode, values: Values): Promise<void>;
 }
 
+/** One acquisition of a resource, made or to be made. */
 interface Lease {
   node: GraphNode;
   /** Consumers that may still want it. */
   wanting: Set<string>;
+  /** Those of them that have been given it. */
+  holding: Set<string>;
   values: Promise<Values> | undefined;
 }
 
 export class Leases {
+  /** What consumers are given from now on. */
   readonly #leases = new Map<string, Lease>();
+  /** What was retired while consumers held it. */
+  readonly #retired = new Set<Lease>();
+  /** Releases going on: a resource that nobody wanted for a moment is not taken again before it has been let go. */
+  readonly #releasing = new Map<string, Promise<void>>();
   readonly #nodes: ReadonlyMap<string, GraphNode>;
   readonly #keeper: ResourceKeeper;
 
@@ -38,17 +47,20 @@ export class Leases {
   /** The values of every resource that `consumer` reads, by the resource's id. Acquires what is not held yet. */
   async hold(consumer: GraphNode): Promise<Map<string, Values>> {
     const values = new Map<string, Values>();
-    for (const resource of this.resourcesOf(consumer)) values.set(resource.id, await this.#take(resource));
+    for (const resource of this.resourcesOf(consumer))
+      values.set(resource.id, await this.#take(resource, consumer));
     return values;
   }
 
   /** `consumer` will not read its resources (any more): what nobody else wants is released before this resolves. */
   async done(consumer: GraphNode): Promise<void> {
     for (const resource of this.resourcesOf(consumer).reverse()) {
-      const lease = this.#leases.get(resource.id);
-      if (!lease?.wanting.delete(consumer.id) || lease.wanting.size > 0) continue;
-      await this.#drop(lease);
-      await this.done(resource);
+      for (const lease of this.#leasesOf(resource)) {
+        lease.holding.delete(consumer.id);
+        if (!lease.wanting.delete(consumer.id) || lease.wanting.size > 0) continue;
+        await this.#drop(lease);
+        if (this.#leasesOf(resource).every(({ wanting }) => wanting.size === 0)) await this.done(resource);
+      }
     }
   }
 
@@ -56,6 +68,20 @@ export class Leases {
   renew(consumer: GraphNode): void {
     this.#register(consumer);
     for (const resource of this.resourcesOf(consumer)) this.renew(resource);
+  }
+
+  /**
+   * What `resource` was made from has changed: whoever holds it keeps it until it is done, and the next one is given
+   * a new acquisition.
+   */
+  async retire(resource: GraphNode): Promise<void> {
+    const lease = this.#leases.get(resource.id);
+    if (!lease?.values) return;
+    const waiting = [...lease.wanting].filter((consumer) => !lease.holding.has(consumer));
+    this.#leases.set(resource.id, newLease(resource, waiting));
+    lease.wanting = new Set(lease.holding);
+    this.#retired.add(lease);
+    if (lease.wanting.size === 0) await this.#drop(lease);
   }
 
   /** The resource nodes among what `consumer` reads or is ordered after as an input, each once. */
@@ -68,29 +94,49 @@ export class Leases {
 
   #register(consumer: GraphNode): void {
     for (const resource of this.resourcesOf(consumer)) {
-      const lease = this.#leases.get(resource.id) ?? {
-        node: resource,
-        wanting: new Set<string>(),
-        values: undefined,
-      };
+      const lease = this.#leases.get(resource.id) ?? newLease(resource, []);
       lease.wanting.add(consumer.id);
       this.#leases.set(resource.id, lease);
     }
   }
 
-  #take(resource: GraphNode): Promise<Values> {
+  async #take(resource: GraphNode, consumer: GraphNode): Promise<Values> {
+    await this.#releasing.get(resource.id);
     const lease = this.#leases.get(resource.id)!;
+    lease.wanting.add(consumer.id);
+    lease.holding.add(consumer.id);
     lease.values ??= this.#keeper.acquire(resource);
-    return lease.values;
+    const taking = lease.values;
+    try {
+      return await taking;
+    } catch (error) {
+      // Whoever tries again is not to be given this failure once more.
+      if (lease.values === taking) lease.values = undefined;
+      throw error;
+    }
+  }
+
+  #leasesOf(resource: GraphNode): Lease[] {
+    const current = this.#leases.get(resource.id);
+    const retired = [...this.#retired].filter(({ node }) => node.id === resource.id);
+    return current ? [current, ...retired] : retired;
   }
 
   async #drop(lease: Lease): Promise<void> {
-    if (!lease.values) return;
-    const acquired = await lease.values.then(
-      () => true,
-      () => false, // the consumers were told; a failed acquisition has released what it took
+    const { node, values } = lease;
+    lease.values = undefined; // at once: nobody is to be given what is about to be released
+    this.#retired.delete(lease);
+    if (!values) return;
+    const releasing = values.then(
+      (acquired) => this.#keeper.release(node, acquired),
+      () => undefined, // the consumers were told; a failed acquisition has released what it took
     );
-    lease.values = undefined;
-    if (acquired) await this.#keeper.release(lease.node);
+    this.#releasing.set(node.id, releasing);
+    await releasing;
+    if (this.#releasing.get(node.id) === releasing) this.#releasing.delete(node.id);
   }
+}
+
+function newLease(node: GraphNode, wanting: readonly string[]): Lease {
+  return { node, wanting: new Set(wanting), holding: new Set(), values: undefined };
 }

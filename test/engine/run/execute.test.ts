@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ArtifactDamaged, TplError } from "../../../src/engine/errors.ts";
-import { bench, fates, graphOf, statuses } from "../bench.ts";
+import { bench, data, fates, graphOf, statuses } from "../bench.ts";
 
 describe("caching", () => {
   //  a ─▶ b ─▶ c
@@ -57,6 +57,18 @@ describe("caching", () => {
     const b = bench();
     await b.run(chain("1"));
     expect(fates(await b.plan(chain("1"), { salt: "x" })).a).toBe("miss");
+  });
+
+  it("runs a step with what its key was computed with, also when a name has moved meanwhile", async () => {
+    const b = bench();
+    let moves = 0;
+    b.store.resolveRef = async () => data(`content ${moves++}`);
+    const graph = graphOf({ a: [] });
+    const where = { file: "test.yaml", line: 1, column: 1 };
+    graph.nodes[0]!.inputs.a = { from: "ref", ref: "base", type: "data", where };
+    const { key, outputs } = (await b.run(graph)).nodes.a!;
+    const preimage = b.store.contents.records.get(key!)!.preimage as { inputs: { a: string } };
+    expect(outputs!.value).toMatchObject({ value: expect.stringContaining(preimage.inputs.a) });
   });
 
   it("builds a damaged input again and goes on", async () => {
