@@ -37,7 +37,7 @@ export async function exportArtifact(
     onFirst: () => terminal.err("interrupted"),
     onAgain: () => undefined,
   });
-  return failing(
+  return await failing(
     cli,
     async () => {
       await exportImage(store.blobs, image, path, { signal: interruption.signal });

@@ -15,7 +15,7 @@ export async function verifyArtifacts(cli: Cli): Promise<number> {
     onFirst: () => terminal.err("interrupted"),
     onAgain: () => undefined,
   });
-  return failing(
+  return await failing(
     cli,
     async () => {
       const result = await store.verify({ signal: interruption.signal });

@@ -36,7 +36,7 @@ async function resume(cli: Cli, flags: ResumeFlags, ref: string): Promise<number
     onFirst: () => terminal.err("interrupted: ending the machine"),
     onAgain: () => terminal.err("still ending the machine"),
   });
-  return failing(
+  return await failing(
     cli,
     async () => {
       const { parseManifest } = await import("../../vm/snapshot.ts");

@@ -65,7 +65,7 @@ async function run(cli: Cli, flags: RunFlags, template: string): Promise<number>
   const hasWork = plan.summary.miss + plan.summary.pending > 0;
   if (hasWork) await prepareToBuild(store, cli);
   const jobs = flags.jobs ?? workspace.config.jobs;
-  return failing(cli, async () => {
+  return await failing(cli, async () => {
     const { record, interrupted } = await build(planned, cli, { ...flags, ...(jobs ? { jobs } : {}) });
     await reportRun(record, { plan, store, cli, mode: progressMode(flags.progress, cli.terminal) });
     if (flags.result !== undefined) await writeResult(flags.result, record);
