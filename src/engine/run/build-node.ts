@@ -49,11 +49,17 @@ type Fault = () => Promise<Error | undefined>;
 
 export class NodeBuilder {
   readonly #options: NodeBuilderOptions;
+  readonly #aftermath = new Set<unknown>();
   /** By the values that were handed out: a resource may be held twice while a rebuilt one takes an old one's place. */
   readonly #held = new Map<Values, Held>();
 
   constructor(options: NodeBuilderOptions) {
     this.#options = options;
+  }
+
+  /** Whether a step threw `error` after the build had been cancelled: then it tells of that, in its own words. */
+  isAftermath(error: unknown): boolean {
+    return this.#aftermath.has(error);
   }
 
   /** Runs an artifact node and returns its outputs; nothing it took is left when this settles. */
@@ -140,6 +146,7 @@ export class NodeBuilder {
       if (met) throw met;
       return { values: { ...values }, fault };
     } catch (error) {
+      if (signal.aborted) this.#aftermath.add(error);
       const cause = signal.aborted ? error : ((await fault()) ?? error);
       if (!signal.aborted) await onError?.(node.id, cause);
       throw cause;

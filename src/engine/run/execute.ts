@@ -81,6 +81,9 @@ class Execution {
   /** Which resource an error came from: its consumers are skipped, not failed. */
   readonly #acquisitionErrors = new Map<unknown, GraphNode>();
   #services: Promise<Services> | undefined;
+  /** Why the services ended before they were told to. */
+  #death: Error | undefined;
+  #closing = false;
   #running = 0;
   #unsettled = 0;
   #finished = Promise.withResolvers<void>();
@@ -96,7 +99,7 @@ class Execution {
       store: options.store,
       types: options.types,
       services: () => {
-        this.#services ??= options.startServices(this.#run);
+        this.#services ??= this.#startServices();
         return this.#services;
       },
       signal: this.#abort.signal,
@@ -400,16 +403,18 @@ class Execution {
 
   #fail(state: NodeState, key: string | null, seconds: number, error: unknown): void {
     const resource = this.#acquisitionErrors.get(error);
-    const aborted = this.#abort.signal.aborted && error === this.#abort.signal.reason;
-    const status: NodeStatus = aborted ? "cancelled" : resource ? "skipped" : "failed";
+    const { aborted, reason } = this.#abort.signal;
+    const late = aborted && (error === reason || this.#builder.isAftermath(error));
+    const cause = late && this.#death ? this.#death : error;
+    const status: NodeStatus = late && !this.#death ? "cancelled" : resource ? "skipped" : "failed";
     const result: NodeResult = { status, key, seconds };
-    if (status === "failed") result.error = errorData(error);
-    if (resource && !aborted)
+    if (status === "failed" || (late && error !== reason)) result.error = errorData(cause);
+    if (resource && status === "skipped")
       this.#states.get(resource.id)!.result = {
         status: "failed",
         key: null,
         seconds: 0,
-        error: errorData(error),
+        error: errorData(cause),
       };
     if (!this.#abort.signal.aborted)
       this.#abort.abort(cancelled(`step "${(resource ?? state.node).id}" failed`));
@@ -442,7 +447,18 @@ class Execution {
       this.#emit({ type: "cleanup-failed", node, hook, error: errorData(error) });
   }
 
+  async #startServices(): Promise<Services> {
+    const services = await this.#options.startServices(this.#run);
+    services.died?.then((reason) => {
+      if (this.#closing || this.#abort.signal.aborted) return;
+      this.#death = reason;
+      this.#abort.abort(reason);
+    });
+    return services;
+  }
+
   async #closeServices(): Promise<void> {
+    this.#closing = true;
     if (!this.#services) return;
     const services = await this.#services.catch(() => undefined); // that they did not start is the failed node's error
     if (!services) return;

@@ -16,6 +16,8 @@ export interface Services {
   putFile(path: string): Promise<FileArtifact>;
   /** Aborting `signal` ends it at once, with the signal's reason. */
   putImage(path: string, signal?: AbortSignal): Promise<ImageArtifact>;
+  /** Resolves with the reason when they have ended by themselves: nothing that runs can go on then. */
+  died?: Promise<Error>;
   /** Says goodbye: what is still held is released, in reverse order of taking, and what could not be is told. */
   close(): Promise<{ hook: string; error: unknown }[]>;
 }

@@ -13,6 +13,9 @@ import type { BlobsOrigin } from "./protocol.ts";
 import { releaseHeld } from "./release-held.ts";
 import { remoteDisk } from "./remote-disk.ts";
 
+/** A host that has not said what it released after this long is hung: each single release has its own deadline. */
+const GOODBYE_MS = 120_000;
+
 export interface DiskHostOptions {
   /** The store's folder: the journal, overlays and scratch folders lie in it. */
   store: string;
@@ -31,15 +34,20 @@ export function diskHostServices(options: DiskHostOptions): StartServices {
         await host.end();
         throw error;
       });
+    // What a dead host held is released at the end, by its journal: that a release could not be told it is no failure.
+    const unlessDead = (error: unknown) => {
+      if (!host.hasDied) throw error;
+    };
     return {
       runFolder,
+      died: host.died,
       release: releaseAcquisition,
       journal: {
         async take(node, acquisition) {
           const { held } = await host.request({ op: "take", node, acquisition });
           return {
             async released() {
-              await host.request({ op: "released", held });
+              await host.request({ op: "released", held }).catch(unlessDead);
             },
           };
         },
@@ -50,7 +58,7 @@ export function diskHostServices(options: DiskHostOptions): StartServices {
         return {
           disk: remoteDisk(host, info),
           async close(signal) {
-            await host.request({ op: "close", disk }, signal);
+            await host.request({ op: "close", disk }, signal).catch(unlessDead);
           },
           async fault() {
             const fault = await host.request({ op: "fault", disk });
@@ -61,10 +69,16 @@ export function diskHostServices(options: DiskHostOptions): StartServices {
       putFile: (path) => host.request({ op: "put-file", path: resolve(path) }),
       putImage: (path, signal) => host.request({ op: "put-image", path: resolve(path) }, signal),
       async close() {
-        if (host.hasDied) return await releaseForDeadHost(store, run);
-        const failures = await host.request({ op: "goodbye" });
-        await host.end();
-        return failures.map(({ what, error }) => ({ hook: what, error: fromMessage(error) }));
+        try {
+          const failures = await host.request({ op: "goodbye" }, AbortSignal.timeout(GOODBYE_MS));
+          await host.end();
+          return failures.map(({ what, error }) => ({ hook: what, error: fromMessage(error) }));
+        } catch {
+          // It has died, or hangs: what it held is released without it, which tells what could not be.
+          host.kill();
+          await host.end();
+          return await releaseForDeadHost(store, run);
+        }
       },
     };
   };

@@ -27,6 +27,7 @@ export class HostProcess {
   readonly #log: (line: string) => void;
   readonly #ready = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<void>();
+  readonly #deaths = Promise.withResolvers<Error>();
   #lastId = 0;
   #stderr = "";
   #death: TplError | undefined;
@@ -57,6 +58,11 @@ export class HostProcess {
 
   get hasDied(): boolean {
     return this.#death !== undefined;
+  }
+
+  /** Resolves with the reason when the host has ended, asked to or not. */
+  get died(): Promise<Error> {
+    return this.#deaths.promise;
   }
 
   /** Aborting `signal` rejects with its reason at once, and tells the host that nobody waits any more. */
@@ -94,6 +100,11 @@ export class HostProcess {
     await this.#exited.promise;
   }
 
+  /** For a host that does not answer; `end` waits for it. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
   #receive(message: HostMessage): void {
     switch (message.type) {
       case "ready":
@@ -120,6 +131,7 @@ export class HostProcess {
     this.#ready.reject(this.#death);
     for (const pending of this.#pending.values()) pending.reject(this.#death);
     this.#exited.resolve();
+    this.#deaths.resolve(this.#death);
   }
 
   #keepAlive(): void {

@@ -95,10 +95,15 @@ describe.skipIf(process.geteuid!() !== 0)("what a killed run held", { timeout: 6
     const services = await startServices(store);
     const opened = await services.openDisk("test", { sizeBytes: 1024 * 1024 });
     await opened.disk.device();
+    const held = await services.journal.take("test", { kind: "file", path: `${services.runFolder}/x` });
     hostOf(store, services.run).kill();
     await expect(services.openDisk("test", { sizeBytes: 512 })).rejects.toMatchObject({
       code: "disk-host-died",
     });
+    expect(await services.died).toMatchObject({ code: "disk-host-died" });
+    // What the steps' own cleanup finds is no failure: releasing it is what `close` does.
+    await opened.close(AbortSignal.timeout(5000));
+    await held.released();
     expect(await services.close()).toEqual([]);
     expect(leftOfRun(store, services.run)).toEqual([]);
   });

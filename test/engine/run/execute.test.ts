@@ -174,6 +174,51 @@ describe("failing and cancelling", () => {
     expect(b.log).toEqual(["acquire t", "run a", "close a", "release t", "services closed"]);
   });
 
+  it("calls a step cancelled that fails after that in words of its own, and keeps these", async () => {
+    const b = bench();
+    const abort = new AbortController();
+    b.behave.set("a", async () => {
+      abort.abort();
+      throw new Error("The operation was aborted");
+    });
+    const { a } = (await b.run(graphOf({ a: [] }), { signal: abort.signal })).nodes;
+    expect(a).toMatchObject({ status: "cancelled", error: { message: "The operation was aborted" } });
+  });
+
+  it("calls a step failed that had failed before the build was interrupted", async () => {
+    const b = bench();
+    const abort = new AbortController();
+    b.behave.set("a", () => Promise.reject(new TplError({ code: "boom", message: "boom" })));
+    const onError = async () => abort.abort();
+    const { a } = (await b.run(graphOf({ a: [] }), { signal: abort.signal, onError })).nodes;
+    expect(a).toMatchObject({ status: "failed", error: { code: "boom" } });
+  });
+
+  it("begins no step when the build is interrupted while the services start, and closes these", async () => {
+    const b = bench();
+    const abort = new AbortController();
+    const startServices = async () => {
+      abort.abort();
+      return b.services;
+    };
+    const record = await b.run(graphOf({ t: [], a: ["t"] }), { signal: abort.signal, startServices });
+    expect(statuses(record)).toEqual({ a: "cancelled" });
+    expect(b.log).toEqual(["services closed"]);
+  });
+
+  it("fails at once when the services die, with their cause, whatever the steps make of it", async () => {
+    const b = bench();
+    const death = Promise.withResolvers<Error>();
+    b.services.died = death.promise;
+    b.behave.set("a", (signal) => {
+      death.resolve(new TplError({ code: "disk-host-died", message: "the disk host ended (SIGKILL)" }));
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("EIO"))));
+    });
+    const record = await b.run(graphOf({ a: [], b: ["a"] }));
+    expect(statuses(record)).toEqual({ a: "failed", b: "skipped" });
+    expect(record.nodes.a!.error!.code).toBe("disk-host-died");
+  });
+
   it("keeps the first cause when cleanup fails too, and reports both", async () => {
     const b = bench();
     b.services.close = async () => [{ hook: "unmount", error: new Error("busy") }];
