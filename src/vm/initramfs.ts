@@ -2,7 +2,7 @@
  * The initramfs of our guests: a static busybox, the modules that reach a virtio disk, and `/init`. Built in
  * memory from this machine's kernel; the same kernel, busybox and script give the same bytes.
  */
-import { access, readFile } from "node:fs/promises";
+import { access, open, readFile } from "node:fs/promises";
 import { TplError } from "../engine/errors.ts";
 import { type CpioEntry, cpioArchive } from "./cpio.ts";
 import { INIT_SCRIPT } from "./init-script.ts";
@@ -57,13 +57,22 @@ export async function staticBusybox(paths: readonly string[] = BUSYBOX_PATHS): P
     } catch {
       continue;
     }
-    if (!hasInterpreter(await readFile(path))) return path;
+    if (!hasInterpreter(await readHead(path))) return path;
   }
   throw new TplError({
     code: "no-static-busybox",
     message: `there is no static busybox on this machine (looked for ${paths.join(", ")})`,
     hint: "apt-get install busybox-static",
   });
+}
+
+/** Its program headers follow an executable's header; planning asks, and is to read no more than it needs. */
+const HEAD_BYTES = 4096;
+
+async function readHead(path: string): Promise<Buffer> {
+  await using file = await open(path);
+  const { buffer } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+  return buffer;
 }
 
 /** Whether an ELF64 file names a dynamic loader: a program header of type PT_INTERP (3). (ELF-64 object file format, "Program header table") */

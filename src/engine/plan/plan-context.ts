@@ -57,7 +57,9 @@ async function fileDigest(path: string, info: Stats, facts: EngineStore["facts"]
   const known = await facts.get(fact);
   if (known) return known.value as { digest: Digest; bytes: number };
   const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
+  await pipeline(createReadStream(path), hash).catch((cause) => {
+    throw unreadable(path, path, cause);
+  });
   const value = { digest: `sha256:${hash.digest("hex")}` as Digest, bytes: info.size };
   if (now() - Math.max(info.mtimeMs, info.ctimeMs) > RACY_MS) await facts.set(fact, value);
   return value;
@@ -72,15 +74,19 @@ async function readHead(path: string, bytes: number): Promise<Buffer> {
 /** `written`: the path as the template has it, by which the message is put at its place. */
 async function statFile(path: string, written: string): Promise<Stats> {
   const info = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    const gone = cause.code === "ENOENT" || cause.code === "ENOTDIR";
-    throw new TplError({
-      code: gone ? "file-not-found" : "file-unreadable",
-      message: gone ? `there is no file ${written}` : `${written} cannot be read (${cause.code})`,
-      hint: `it would be ${path}; paths in a template are relative to the template's own folder`,
-      cause,
-    });
+    throw unreadable(path, written, cause);
   });
   if (info.isDirectory())
     throw new TplError({ code: "file-is-a-directory", message: `${written} is a directory, not a file` });
   return info;
+}
+
+function unreadable(path: string, written: string, cause: NodeJS.ErrnoException): TplError {
+  const gone = cause.code === "ENOENT" || cause.code === "ENOTDIR";
+  return new TplError({
+    code: gone ? "file-not-found" : "file-unreadable",
+    message: gone ? `there is no file ${written}` : `${written} cannot be read (${cause.code})`,
+    hint: `it would be ${path}; paths in a template are relative to the template's own folder`,
+    cause,
+  });
 }

@@ -2,10 +2,13 @@
  * The archive's state: the dates of the Release files that a build takes its packages from. A mutable input,
  * resolved when planning and remembered for a day, so that a rebuilt archive shows as a changed key.
  */
+import { existsSync, readdirSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TplError } from "../../engine/errors.ts";
+import { sha256 } from "../../engine/key/canonical.ts";
+import { fileIdentity } from "../../engine/key/tool-version.ts";
 import type { PlanContext } from "../../engine/plugin/context.ts";
 import { type AptSource, sourcesFor } from "./apt-sources.ts";
 import { runOnHost } from "./host-apt.ts";
@@ -33,10 +36,20 @@ export function archiveDate(
   suite: string,
   mirror?: string,
 ): Promise<Archive> {
-  return plan.remember(`apt-archive:${suite}:${mirror ?? "machine"}`, async () => {
+  // Other sources are another answer, from the moment they are there.
+  return plan.remember(`apt-archive:${suite}:${mirror ?? sourcesIdentity()}`, async () => {
     const sources = await Promise.all((await sourcesFor(suite, mirror)).map(release));
     return { sources, epoch: Math.max(...sources.map(({ date }) => Date.parse(date) / 1000)) };
   });
+}
+
+/** Tells whether this machine's sources are the same as before, by stat alone. */
+function sourcesIdentity(): string {
+  const folder = "/etc/apt";
+  const parts = join(folder, "sources.list.d");
+  const names = existsSync(parts) ? readdirSync(parts).sort() : [];
+  const files = [join(folder, "sources.list"), ...names.map((name) => join(parts, name))].filter(existsSync);
+  return `machine:${sha256(files.map(fileIdentity).join("\n"))}`;
 }
 
 async function release(source: AptSource): Promise<Release> {

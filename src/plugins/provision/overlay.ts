@@ -3,7 +3,6 @@
  * also where a file was there before. How it stays inside the image: `write-files.ts`.
  */
 
-import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import type { PlanContext, StepContext } from "../../engine/plugin/context.ts";
 import { image } from "../../engine/plugin/port.ts";
@@ -64,7 +63,7 @@ export const overlay = defineStep({
   async run(step) {
     const { image, files, hostname, nameservers } = step.inputs;
     const folder = await step.scratch();
-    const busybox = await readFile(await staticBusybox());
+    const busybox = await step.hostFile(await staticBusybox());
     const disk = await step.openDisk({ image });
     const imageFile = await disk.file();
     // debugfs does not replay a journal: writing before a replay would be undone or worse by it.
@@ -83,7 +82,7 @@ export const overlay = defineStep({
 
 /** Digests of what comes from the host: busybox and the files that the template names by path. */
 async function resolveFiles({ files = [] }: PlanValues<typeof inputs>, plan: PlanContext) {
-  const busybox = await plan.remember("static busybox", () => staticBusybox());
+  const busybox = await staticBusybox();
   const sources = files.flatMap(({ source }) => (source === undefined ? [] : [source]));
   return {
     busybox: (await plan.fileDigest(busybox)).digest,

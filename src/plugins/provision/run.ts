@@ -12,6 +12,7 @@ import type { PlanContext, StepContext } from "../../engine/plugin/context.ts";
 import { image, unkeyed } from "../../engine/plugin/port.ts";
 import { defineStep, type PlanValues, type ValuesOf } from "../../engine/plugin/step.ts";
 import { findAccelerator } from "../../vm/accelerator.ts";
+import { bootDigests, requireSameBoot } from "../../vm/boot-digests.ts";
 import { withDeadline } from "../../vm/deadline.ts";
 import { readLines } from "../../vm/lines.ts";
 import { type Machine, nbdSource, prepareBootFiles, startVm } from "../../vm/machine.ts";
@@ -47,7 +48,7 @@ export const run = defineStep({
   tools: { "qemu-system-x86_64": ["--version"], e2fsck: ["-V"] },
   platform: ["arch"],
   reproducible: false,
-  resolve: resolveScript,
+  resolve: resolveSurroundings,
   async run(step) {
     const disk = await step.openDisk({ image: step.inputs.image });
     const outcome = await provision(step, await bootMachine(step, nbdSource(disk)));
@@ -62,22 +63,25 @@ export const run = defineStep({
 type Step = StepContext<ValuesOf<typeof inputs>>;
 
 /**
- * The script's content, and the archive's state where packages come from this machine's sources. The kernel that
- * boots is not there: nothing of it stays in the image.
+ * The script's content, what it runs on (it may look at its kernel, or build for it), and the archive's state where it
+ * has this machine's sources: it may install packages that `packages` does not name.
  */
-async function resolveScript(values: PlanValues<typeof inputs>, plan: PlanContext) {
-  const { script, packages = [], apt, network } = values;
-  const resolved: Record<string, Json> = {};
+async function resolveSurroundings(values: PlanValues<typeof inputs>, plan: PlanContext) {
+  const { script, apt, network } = values;
+  const resolved: Record<string, Json> = { ...(await bootDigests(plan)) };
   if (script !== undefined) resolved.script = (await plan.fileDigest(script)).digest;
-  if (packages.length === 0 || apt !== "host" || network === "none") return resolved;
-  const suite = await plan.remember("host suite", hostSuite);
+  if (apt !== "host" || network === "none") return resolved;
+  const suite = await hostSuite();
   if (suite !== null) resolved.archive = await archiveDate(plan, suite);
   return resolved;
 }
 
 /** Of os-release(5); null where this machine is no Debian, and has no sources to hand on. */
 async function hostSuite(): Promise<string | null> {
-  const text = await readFile("/etc/os-release", "utf8");
+  const text = await readFile("/etc/os-release", "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
   return /^VERSION_CODENAME="?([a-z]+)"?$/m.exec(text)?.[1] ?? null;
 }
 
@@ -97,6 +101,7 @@ async function bootMachine(step: Step, root: ReturnType<typeof nbdSource>): Prom
     nonce,
     files: withApt ? await guestAptFiles(step) : new Map(),
   });
+  await requireSameBoot(step);
   const accelerator = await findAccelerator(step);
   const { machineType } = await qemuVersion(step);
   const machine = await startVm(step, {

@@ -5,12 +5,12 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { ToolError } from "../../engine/errors.ts";
-import type { PlanContext, StepContext } from "../../engine/plugin/context.ts";
+import type { StepContext } from "../../engine/plugin/context.ts";
 import { image, snapshot, unkeyed } from "../../engine/plugin/port.ts";
-import { defineStep, type PlanValues, type ValuesOf } from "../../engine/plugin/step.ts";
+import { defineStep, type ValuesOf } from "../../engine/plugin/step.ts";
 import { findAccelerator } from "../../vm/accelerator.ts";
 import { AGENT_PORT, type Agent, connectAgent } from "../../vm/agent.ts";
-import { findKernel } from "../../vm/kernel.ts";
+import { bootDigests, requireSameBoot } from "../../vm/boot-digests.ts";
 import { type Machine, nbdSource, prepareBootFiles, startVm } from "../../vm/machine.ts";
 import { saveDeviceState } from "../../vm/migration.ts";
 import type { MachineConfig } from "../../vm/qemu.ts";
@@ -45,11 +45,13 @@ export const create = defineStep({
   tools: { "qemu-system-x86_64": ["--version"] },
   platform: ["arch"],
   reproducible: false,
-  resolve: resolveKernel,
+  // The kernel and the initramfs become part of the snapshot.
+  resolve: async (_inputs, plan) => bootDigests(plan),
   async run(step) {
     const folder = await step.scratch();
     const disk = await step.openDisk({ image: step.inputs.image });
     const { version, config } = await machineConfig(step);
+    await requireSameBoot(step);
     const boot = await prepareBootFiles(folder);
     const kernelArguments = [
       "init=/sbin/init",
@@ -92,12 +94,6 @@ type Step = StepContext<ValuesOf<typeof inputs>>;
 
 /** Freed memory is zeroed, so that it takes no room in the snapshot. */
 const GUEST_ARGUMENTS = ["init_on_free=1", "systemd.show_status=no"];
-
-/** The kernel becomes part of the snapshot. One look into /boot: its digest is remembered. */
-async function resolveKernel(_inputs: PlanValues<typeof inputs>, plan: PlanContext) {
-  const path = await plan.remember("guest kernel", async () => (await findKernel()).path);
-  return { kernel: (await plan.fileDigest(path)).digest };
-}
 
 async function machineConfig(step: Step): Promise<{ version: string; config: MachineConfig }> {
   const { memoryMiB, cpus, network } = step.inputs;

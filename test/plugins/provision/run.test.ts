@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { PlanContext } from "../../../src/engine/plugin/context.ts";
 import { portInfo } from "../../../src/engine/plugin/port.ts";
 import { guestReach, withGuestKeyrings } from "../../../src/plugins/provision/guest-apt.ts";
 import { shellExports } from "../../../src/plugins/provision/provisioning-disk.ts";
@@ -18,6 +19,24 @@ describe("provision/run", () => {
   ])("says %s", async (fault, inputs) => {
     await using bench = await stepBench();
     expect(bench.faults(run, { image, script, ...inputs })).toEqual([fault]);
+  });
+
+  /** Nothing is remembered: what stands in the key is what the machine has now. */
+  const plan: PlanContext = {
+    hostPath: (path) => path,
+    readHead: async () => Buffer.alloc(0),
+    remember: async (name) => `asked for ${name.split(":")[0]}` as never,
+    fileDigest: async (path) => ({ digest: `sha256:of ${path}`, bytes: 0 }),
+  };
+
+  it("has in its key the script and what it runs on, the archive's state wherever it can install from it", async () => {
+    const { kernel, busybox, script: digest, archive } = await run.resolve!({ script, apt: "host" }, plan);
+    expect(kernel).toMatch(/^sha256:of .*\/vmlinuz-/);
+    expect(busybox).toMatch(/^sha256:of .*busybox/);
+    expect(digest).toBe("sha256:of ./provision.sh");
+    expect(archive).toBe("asked for apt-archive");
+    for (const inputs of [{ apt: "image" }, { apt: "host", network: "none" }])
+      expect(await run.resolve!({ script, ...inputs }, plan)).not.toHaveProperty("archive");
   });
 
   it("leaves its time limit alone out of the key", () => {
