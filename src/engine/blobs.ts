@@ -13,7 +13,14 @@ export interface BlobStore {
   /** Stores `data` under its digest, which the caller has computed. Atomic and idempotent; nothing is written when it is there. */
   put(digest: Digest, data: Uint8Array): Promise<void>;
   /** Every digest there is, in no order, with its size in bytes. */
-  list(): AsyncIterable<{ digest: Digest; bytes: number }>;
-  /** Removes it; nothing happens when it is not there. */
-  remove(digest: Digest): Promise<void>;
+  list(): AsyncIterable<ListedBlob>;
+  /** Removes it; nothing happens when it is not there, or when it was put again since `unlessPutSinceMs`. */
+  remove(digest: Digest, options?: { unlessPutSinceMs?: number }): Promise<void>;
+}
+
+export interface ListedBlob {
+  digest: Digest;
+  bytes: number;
+  /** When it was last put, in milliseconds since the epoch, to some minutes; absent where the driver does not know. */
+  putMs?: number;
 }

@@ -4,7 +4,7 @@
  * 250 ms, so that another process can follow them and a crash keeps them.
  */
 import { hash } from "node:crypto";
-import { appendFileSync, readdirSync, readFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TplError } from "../engine/errors.ts";
 import type { RunRecord } from "../engine/run/record.ts";
@@ -30,6 +30,8 @@ export type Runs = EngineStore["runs"] & {
   get(run: string): Promise<RunSummary | undefined>;
   /** The nodes of a run that have a log, in the order of their names. */
   logs(run: string): Promise<{ node: string; path: string }[]>;
+  /** Removes a run's record and logs. */
+  remove(run: string): Promise<void>;
   /** Writes what is buffered. */
   close(): Promise<void>;
 };
@@ -76,6 +78,11 @@ export function folderRuns(options: { folder: string; readOnly: boolean }): Runs
       return names
         .map((name) => ({ node: nodeOf(name), path: join(root, run, name) }))
         .sort((a, b) => (a.node < b.node ? -1 : 1));
+    },
+    async remove(run) {
+      assertWritable();
+      if (!isRunId(run)) throw new Error(`bug: ${run} is not a run's id`);
+      rmSync(join(root, run), { recursive: true, force: true });
     },
     async close() {
       writer.flush();

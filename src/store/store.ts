@@ -10,6 +10,8 @@ import { ArtifactDamaged, TplError } from "../engine/errors.ts";
 import type { EngineStore } from "../engine/store.ts";
 import { digestOf } from "./blobs/digest.ts";
 import { folderBlobs } from "./blobs/folder.ts";
+import { readOnlyStore } from "./fault.ts";
+import type { GcOptions, GcReport } from "./gc.ts";
 import { inventory, type StoredArtifact } from "./inventory.ts";
 import { openFolder } from "./layout.ts";
 import { type PartsOf, type Presence, type PresenceOptions, presence } from "./presence.ts";
@@ -48,6 +50,8 @@ export interface Store extends EngineStore, AsyncDisposable {
   /** The artifacts whose digests begin with `digest`, mostly one. */
   describe(digest: string): Promise<StoredArtifact[]>;
   verify(options?: VerifyOptions): Promise<Verification>;
+  /** Deletes what neither names, records within the limits, nor builds need: see `gc.ts`. */
+  collectGarbage(options: GcOptions): Promise<GcReport>;
   /** Writes what is buffered and lets go of the files. */
   close(): Promise<void>;
 }
@@ -93,6 +97,11 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     },
     readBlob: (digest) => readBlob(blobs, digest),
     verify: async (verifyOptions) => verify(blobs, await artifacts(), partsOf, verifyOptions),
+    async collectGarbage(gcOptions) {
+      if (readOnly && !gcOptions.dryRun) throw readOnlyStore(path);
+      const { collectGarbage } = await import("./gc.ts");
+      return collectGarbage({ blobs, records, facts, refs, runs, partsOf, now }, gcOptions);
+    },
     close: closeAll,
     [Symbol.asyncDispose]: closeAll,
   };

@@ -10,6 +10,8 @@ export function reasonText(node: Pick<PlanNode, "fate" | "kind" | "reason">): st
   if (!node.reason) return "";
   if (node.kind === "resource") return node.fate === "miss" ? "a step that runs uses it" : "perhaps used";
   const { changed } = node.reason;
+  const { at } = node.reason;
+  if (at !== undefined) return `${WORDS[node.reason.code]}: garbage-collected on ${at.slice(0, 10)}`;
   if (changed.length === 0) return WORDS[node.reason.code];
   return `${LEADS[node.reason.code] ?? ""}${changeTexts(node.reason)}`;
 }

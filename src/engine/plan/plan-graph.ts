@@ -13,6 +13,7 @@ import { explainMiss } from "../key/explain.ts";
 import type { KeyPreimage, Known } from "../key/preimage.ts";
 import { findTool } from "../key/tool-version.ts";
 import type { CacheRecord } from "../run/record.ts";
+import type { EngineStore } from "../store.ts";
 import type { Diagnostic } from "../template/diagnostic.ts";
 import {
   contextOf,
@@ -24,7 +25,7 @@ import {
   resolveRefs,
   stepTypeOf,
 } from "./evaluate.ts";
-import { historyOf } from "./history.ts";
+import { evictionFact, historyOf } from "./history.ts";
 import type { Fate, Plan, PlanNode, PlanSummary, Reason } from "./plan.ts";
 import { targetsPath } from "./targets.ts";
 
@@ -104,7 +105,7 @@ async function fateOf(
   return {
     fate: "miss",
     key,
-    reason: reason ?? reasonOf(previous, preimage),
+    reason: reason ?? (await evictionOf(key, options.store)) ?? reasonOf(previous, preimage),
     ...(previous.record ? { lastSeconds: previous.record.seconds } : {}),
   };
 }
@@ -120,6 +121,12 @@ interface Previous {
 async function previousRecord(node: GraphNode, options: PlanOptions): Promise<Previous> {
   const key = await options.store.records.lastKey(...historyOf(node));
   return { key, record: key ? await options.store.records.get(key) : undefined };
+}
+
+/** Garbage collection leaves a note under the key of what it evicts. */
+async function evictionOf(key: string, store: EngineStore): Promise<Reason | undefined> {
+  const note = await store.facts.get(evictionFact(key));
+  return note && { code: "evicted", changed: [], at: new Date(note.at).toISOString() };
 }
 
 function reasonOf(previous: Previous, now: KeyPreimage): Reason {

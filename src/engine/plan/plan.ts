@@ -35,6 +35,8 @@ export interface Change {
 export interface Reason {
   code: ReasonCode;
   changed: Change[];
+  /** `evicted` by garbage collection: when, ISO 8601. */
+  at?: string;
 }
 
 export interface PlanNode {

@@ -17,11 +17,12 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Digest } from "../../engine/artifact.ts";
-import type { BlobStore } from "../../engine/blobs.ts";
+import type { BlobStore, ListedBlob } from "../../engine/blobs.ts";
 import { readOnlyStore, storeFault, systemCode } from "../fault.ts";
 import { temporaryName } from "../temporary.ts";
 import { hexOf, isDigest } from "./digest.ts";
@@ -48,7 +49,7 @@ export function folderBlobs(path: string, options: { readOnly?: boolean } = {}):
   return {
     readOnly,
     async has(digest) {
-      return isPresent(fileOf(digest), digest);
+      return ageOf(fileOf(digest), digest) !== undefined;
     },
     async get(digest) {
       const file = fileOf(digest);
@@ -59,21 +60,56 @@ export function folderBlobs(path: string, options: { readOnly?: boolean } = {}):
     },
     async put(digest, data) {
       const file = fileOf(digest);
-      if (isPresent(file, digest)) return;
+      const age = ageOf(file, digest);
+      if (age !== undefined && (readOnly || age < FRESH_MS || freshen(file))) return;
       if (readOnly) throw readOnlyStore(path);
       publish(join(path, "tmp", temporaryName()), file, data);
     },
     list: () => listFolder(root),
-    async remove(digest) {
-      rmSync(fileOf(digest), { force: true });
+    async remove(digest, { unlessPutSinceMs } = {}) {
+      if (unlessPutSinceMs === undefined) rmSync(fileOf(digest), { force: true });
+      else removeStale(fileOf(digest), join(path, "tmp", temporaryName()), unlessPutSinceMs);
     },
   };
 }
 
-/** An empty file under another name than the empty string's is what a power cut leaves: not a blob. */
-function isPresent(file: string, digest: Digest): boolean {
+/**
+ * Milliseconds since it was last put; undefined: it is not there. An empty file under another name than the empty
+ * string's is what a power cut leaves: not a blob.
+ */
+function ageOf(file: string, digest: Digest): number | undefined {
   const stat = statSync(file, { throwIfNoEntry: false });
-  return stat !== undefined && (stat.size > 0 || hexOf(digest) === EMPTY_SHA256);
+  if (!stat || (stat.size === 0 && hexOf(digest) !== EMPTY_SHA256)) return undefined;
+  return Date.now() - stat.mtimeMs;
+}
+
+/** How old the time of a file may be before another `put` renews it; garbage collection spares far younger ones. */
+const FRESH_MS = 10 * 60_000;
+
+/** A blob that is put again is new to garbage collection. False: it is just being removed, or is another user's. */
+function freshen(file: string): boolean {
+  try {
+    const now = new Date();
+    utimesSync(file, now, now);
+    return true;
+  } catch (error) {
+    if (["ENOENT", "EPERM", "EACCES"].includes(systemCode(error) ?? "")) return false;
+    throw storeFault(error, `write ${file}`);
+  }
+}
+
+/**
+ * Taken out of its place before its time is looked at: from then on a `put` writes it anew, and one that came before
+ * shows in the time, so that the blob goes back.
+ */
+function removeStale(file: string, aside: string, sinceMs: number): void {
+  try {
+    renameSync(file, aside);
+    if (statSync(aside).mtimeMs >= sinceMs) renameSync(aside, file);
+    else rmSync(aside, { force: true });
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw storeFault(error, `remove ${file}`);
+  }
 }
 
 async function readWhole(file: string, digest: Digest): Promise<Buffer> {
@@ -154,12 +190,12 @@ function withFolder<T>(file: string, act: () => T): T {
   }
 }
 
-async function* listFolder(root: string): AsyncGenerator<{ digest: Digest; bytes: number }> {
+async function* listFolder(root: string): AsyncGenerator<ListedBlob> {
   for (const prefix of namesIn(root)) {
     for (const rest of namesIn(join(root, prefix))) {
       const digest = `sha256:${prefix}${rest}`;
       const stat = statSync(join(root, prefix, rest), { throwIfNoEntry: false });
-      if (stat?.isFile() && isDigest(digest)) yield { digest, bytes: stat.size };
+      if (stat?.isFile() && isDigest(digest)) yield { digest, bytes: stat.size, putMs: stat.mtimeMs };
     }
   }
 }

@@ -1,0 +1,123 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import type { FileArtifact } from "../../src/engine/artifact.ts";
+import { evictionFact } from "../../src/engine/plan/history.ts";
+import { openStore, type Store } from "../../src/store/store.ts";
+import { scratchFolder } from "./scratch.ts";
+
+const DAY_MS = 24 * 3600 * 1000;
+const OLD = new Date(Date.now() - 30 * DAY_MS);
+const LIMITS = { keepDays: 14, liveRuns: async () => [] };
+
+async function open(path: string): Promise<Store> {
+  const store = await openStore({ path });
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** A blob put long ago. */
+async function putOld(store: Store, text: string): Promise<FileArtifact> {
+  const digest = await store.putBlob(Buffer.from(text));
+  const hex = digest.slice("sha256:".length);
+  utimesSync(join(store.path, "blobs", hex.slice(0, 2), hex.slice(2)), OLD, OLD);
+  return { type: "file", digest, bytes: text.length };
+}
+
+async function recordOld(store: Store, key: string, artifact: FileArtifact): Promise<void> {
+  const about = { preimage: {}, seconds: 1, run: "r1", node: "n", host: "here", at: OLD.toISOString() };
+  await store.records.put({ schema: "tplgraph.record/1", key, outputs: { file: artifact }, ...about });
+}
+
+test("what is named stays; what is evicted leaves a note with its time", async () => {
+  const store = await open(scratchFolder());
+  const [named, stale, stray] = [
+    await putOld(store, "named"),
+    await putOld(store, "stale"),
+    await putOld(store, "stray"),
+  ];
+  await store.refs.set("named", { outputs: { file: named } });
+  await recordOld(store, "k1", named);
+  await recordOld(store, "k2", stale);
+  const young = await store.putBlob(Buffer.from("young"));
+
+  const dry = await store.collectGarbage({ ...LIMITS, dryRun: true });
+  expect(dry.blobs.map(({ digest }) => digest).sort()).toEqual([stale.digest, stray.digest].sort());
+  expect(await store.blobs.has(stale.digest)).toBe(true);
+
+  const report = await store.collectGarbage(LIMITS);
+  expect(report.records.map(({ key }) => key)).toEqual(["k2"]);
+  expect(report.kept).toEqual({ blobs: 2, bytes: 10 });
+  expect(await store.blobs.has(named.digest)).toBe(true);
+  expect(await store.blobs.has(young)).toBe(true);
+  expect(await store.blobs.has(stale.digest)).toBe(false);
+  expect(await store.blobs.has(stray.digest)).toBe(false);
+  expect(await store.records.get("k2")).toBeUndefined();
+  expect((await store.facts.get(evictionFact("k2")))!.at).toBeGreaterThan(Date.now() - DAY_MS);
+  expect(await store.facts.get(evictionFact("k1"))).toBeUndefined();
+  expect(readdirSync(join(store.path, "tmp"))).toEqual([]);
+});
+
+test("a blob that is put again is new: a build that finds it there may rely on it", async () => {
+  const store = await open(scratchFolder());
+  const { digest } = await putOld(store, "again");
+  await store.putBlob(Buffer.from("again"));
+  expect((await store.collectGarbage(LIMITS)).blobs).toEqual([]);
+  await store.blobs.remove(digest, { unlessPutSinceMs: Date.now() - 3600_000 });
+  expect(await store.blobs.has(digest)).toBe(true);
+});
+
+test("a run that has begun and not ended keeps the records, also before it has a journal", async () => {
+  const store = await open(scratchFolder());
+  await recordOld(store, "k", await putOld(store, "used"));
+  await store.runs.start("rgoing", { template: "t", at: new Date().toISOString() });
+  const report = await store.collectGarbage(LIMITS);
+  expect(report).toMatchObject({ records: [], blobs: [], liveRuns: [{ run: "rgoing" }] });
+});
+
+test("runs of before the limit go with their logs, unless a record that stays was made by them", async () => {
+  const store = await open(scratchFolder());
+  for (const run of ["r1", "r2"]) await store.runs.start(run, { template: "t", at: OLD.toISOString() });
+  const named = await putOld(store, "named");
+  await recordOld(store, "k", named);
+  await store.refs.set("named", { outputs: { file: named } });
+  expect((await store.collectGarbage(LIMITS)).runs).toEqual(["r2"]);
+  expect(readdirSync(join(store.path, "runs"))).toEqual(["r1"]);
+});
+
+test("killed at any moment, it leaves a store that is whole, and the next one finishes", async () => {
+  const path = scratchFolder();
+  const store = await open(path);
+  const named = await putOld(store, "named");
+  await store.refs.set("named", { outputs: { file: named } });
+  for (let n = 0; n < 2000; n++) await recordOld(store, `k${n}`, await putOld(store, `stale ${n}`));
+  let left = 2000;
+  for (let attempt = 0; attempt < 4; attempt++) {
+    const collector = spawn(process.execPath, [
+      join(import.meta.dirname, "collector.fixture.ts"),
+      path,
+      "14",
+    ]);
+    onTestFinished(() => void collector.kill("SIGKILL"));
+    await once(collector.stdout, "data");
+    // Another moment each time: after so many records are gone.
+    while (collector.exitCode === null && (await countRecords(store)) > left - 100 * attempt);
+    collector.kill("SIGKILL");
+    if (collector.exitCode === null && collector.signalCode === null) await once(collector, "exit");
+    left = await countRecords(store);
+    expect(await store.verify()).toMatchObject({ damaged: [], broken: [] });
+    expect(await store.blobs.has(named.digest)).toBe(true);
+  }
+  await store.collectGarbage(LIMITS);
+  expect(await countRecords(store)).toBe(0);
+  expect((await store.collectGarbage(LIMITS)).kept).toEqual({ blobs: 1, bytes: 5 });
+  expect(existsSync(path)).toBe(true);
+});
+
+async function countRecords(store: Store): Promise<number> {
+  let count = 0;
+  for await (const _ of store.records.list()) count++;
+  return count;
+}
