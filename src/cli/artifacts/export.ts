@@ -5,6 +5,7 @@ import { TplError } from "../../engine/errors.ts";
 import { bytes } from "../../views/amounts.ts";
 import { printable } from "../../views/text-width.ts";
 import type { Cli } from "../command.ts";
+import { disowningDamage } from "../disown-damage.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
 import { listenForInterruption } from "../interruption.ts";
@@ -27,7 +28,7 @@ export async function exportArtifact(
       message: `${path} is there already`,
       hint: "--force replaces it",
     });
-  await using workspace = await openWorkspace(flags, { mode: "read" });
+  await using workspace = await openWorkspace(flags, { create: "never" });
   const store = await workspace.store();
   const image = await store.resolveRef(ref, { type: "image" });
   if (image.type !== "image")
@@ -40,7 +41,8 @@ export async function exportArtifact(
   return await failing(
     cli,
     async () => {
-      await exportImage(store.blobs, image, path, { signal: interruption.signal });
+      const { signal } = interruption;
+      await disowningDamage(store, () => exportImage(store.blobs, image, path, { signal }));
       const { size, blocks } = await stat(path);
       const storedBytes = blocks * 512;
       if (flags.json) terminal.out(JSON.stringify({ schema: "tplgraph.export/1", path, image, storedBytes }));

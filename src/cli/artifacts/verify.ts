@@ -2,6 +2,7 @@
 import type { Verification } from "../../store/verify.ts";
 import { bytes, count } from "../../views/amounts.ts";
 import type { Cli } from "../command.ts";
+import { disown } from "../disown-damage.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
 import { listenForInterruption } from "../interruption.ts";
@@ -19,10 +20,12 @@ export async function verifyArtifacts(cli: Cli): Promise<number> {
     cli,
     async () => {
       const result = await store.verify({ signal: interruption.signal });
+      const steps = store.readOnly ? [] : await disown(store, result.broken);
       const isWhole = result.damaged.length + result.broken.length === 0;
       terminal.out(
         flags.json ? verificationJson(result) : verificationText(result, isWhole ? "all whole" : "not whole"),
       );
+      if (steps.length > 0) terminal.err(`the next run makes anew: ${steps.join(", ")}`);
       return isWhole ? EXIT.done : EXIT.failed;
     },
     interruption,

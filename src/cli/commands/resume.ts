@@ -5,6 +5,7 @@ import type { Store } from "../../store/store.ts";
 import { printable } from "../../views/text-width.ts";
 import type { Action, Cli } from "../command.ts";
 import { debugLog } from "../debug-log.ts";
+import { disowningDamage } from "../disown-damage.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
 import { type Interruption, listenForInterruption } from "../interruption.ts";
@@ -38,11 +39,12 @@ async function resume(cli: Cli, flags: ResumeFlags, ref: string): Promise<number
   });
   return await failing(
     cli,
-    async () => {
-      const { parseManifest } = await import("../../vm/snapshot.ts");
-      const manifest = parseManifest(await store.readBlob(snapshot.digest));
-      return runMachine(cli, flags, store, manifest, interruption);
-    },
+    () =>
+      disowningDamage(store, async () => {
+        const { parseManifest } = await import("../../vm/snapshot.ts");
+        const manifest = parseManifest(await store.readBlob(snapshot.digest));
+        return runMachine(cli, flags, store, manifest, interruption);
+      }),
     interruption,
   );
 }

@@ -1,9 +1,12 @@
 /** A plugin for the command line's tests: steps that need no tool, no disk and no root. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   definePlugin,
   defineResource,
   defineStep,
+  image,
   resource,
   TplError,
   z,
@@ -42,6 +45,17 @@ export default definePlugin({
         log("waiting");
         await sleep(60_000, undefined, { signal });
         return { said: "" };
+      },
+    }),
+    defineStep({
+      name: "disk",
+      summary: "Make an image of 128 KiB, two chunks",
+      inputs: {},
+      outputs: { image: image() },
+      async run({ scratch, putImage }) {
+        const path = join(await scratch(), "disk");
+        await writeFile(path, Buffer.alloc(128 * 1024, "0123456789 "));
+        return { image: await putImage(path) };
       },
     }),
     defineResource({
