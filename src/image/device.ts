@@ -2,6 +2,8 @@
  * A block device in this process: what the NBD server serves. Offsets and lengths are in bytes, any alignment,
  * always within `sizeBytes` (the server checks). Calls may overlap in time; a write is seen by every read that
  * starts after it resolved. An error rejects that call alone, with a Node error code (`EIO`, `ENOSPC`).
+ *
+ * What is optional tells more about the device; without it everything is data, and zeroing costs what writing does.
  */
 export interface BlockDevice {
   readonly sizeBytes: number;
@@ -15,4 +17,20 @@ export interface BlockDevice {
   trim(offset: number, length: number): Promise<void>;
   /** Everything written before is on stable storage of this machine; a write-back error surfaces here. */
   flush(): Promise<void>;
+  /**
+   * What is known of a range without reading it: adjacent extents from `offset` on, each of at least one byte,
+   * that cover the range exactly. Walked within one turn of the event loop, maybe not to the end.
+   */
+  extents?(offset: number, length: number): Iterable<Extent>;
+  /** Whether `writeZeroes` of that range surely costs less than writing zeros to it. */
+  zeroesFast?(offset: number, length: number): boolean;
+}
+
+/** A part of a device that is alike. */
+export interface Extent {
+  lengthBytes: number;
+  /** `hole`: reads as zeros, and no storage is kept for it. `data`: may be anything. */
+  kind: "data" | "hole";
+  /** Changed since the device was opened. */
+  dirty: boolean;
 }

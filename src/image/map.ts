@@ -56,6 +56,14 @@ export function anyPresent(map: ChunkMap, firstChunk: number, endChunk: number):
   return run < map.runs.length && map.runs[run]! < endChunk;
 }
 
+/** The first chunk after `chunkIndex` that is not, like it, present or absent; infinity where there is none. */
+export function endOfAlike(map: ChunkMap, chunkIndex: number): number {
+  const run = firstRunEndingAfter(map, chunkIndex) * 3;
+  if (run === map.runs.length) return Number.POSITIVE_INFINITY;
+  const first = map.runs[run]!;
+  return chunkIndex < first ? first : first + map.runs[run + 1]!;
+}
+
 /** Indexes of the present chunks, ascending. */
 export function* presentChunks(map: ChunkMap): Generator<number> {
   for (let run = 0; run < map.runs.length; run += 3) {

@@ -8,11 +8,11 @@ import type { Digest, ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import { ArtifactDamaged, TplError } from "../engine/errors.ts";
 import { ChunkCache } from "./chunk-cache.ts";
-import type { BlockDevice } from "./device.ts";
+import type { BlockDevice, Extent } from "./device.ts";
 import { deviceError } from "./device-error.ts";
 import { BLOCK_BYTES, DirtyMap } from "./dirty-map.ts";
 import { inParallel } from "./in-parallel.ts";
-import { anyPresent, CHUNK_BYTES, type ChunkMap, chunkCount, withChanges } from "./map.ts";
+import { anyPresent, CHUNK_BYTES, type ChunkMap, chunkCount, endOfAlike, withChanges } from "./map.ts";
 import { Overlay } from "./overlay.ts";
 import { RangeLock } from "./range-lock.ts";
 import { storeChunk } from "./store-chunks.ts";
@@ -35,6 +35,9 @@ export interface OpenViewOptions {
 export interface CowView extends BlockDevice {
   /** Bytes, maybe shared with the view's cache: not to be changed. */
   read(offset: number, length: number): Promise<Buffer>;
+  /** A clean extent is a hole where the image has no chunks; a dirty one, where it was zeroed or trimmed. */
+  extents(offset: number, length: number): Iterable<Extent>;
+  zeroesFast(offset: number, length: number): boolean;
   /**
    * Stores what the view shows, cut or grown to `sizeBytes`, and returns the image. Writes wait until it is
    * done; the view goes on as before. Nothing is stored twice. Throws ArtifactDamaged where a chunk that has to
@@ -152,6 +155,30 @@ class View implements CowView {
     } catch (error) {
       throw this.#overlayFault(error);
     }
+  }
+
+  *extents(offset: number, length: number): Generator<Extent> {
+    this.#checkOpen();
+    const end = offset + length;
+    const endBlock = Math.ceil(end / BLOCK_BYTES);
+    for (let at = offset; at < end; ) {
+      const block = Math.floor(at / BLOCK_BYTES);
+      const state = this.#dirty.stateOf(block);
+      const chunk = Math.floor(at / CHUNK_BYTES);
+      const isHole = state === "zeroed" || (state === "clean" && !anyPresent(this.#shown, chunk, chunk + 1));
+      // What is zeroed here is zeroed whatever the image has; what is clean is the image's, run by run.
+      const alikeEnd = state === "clean" ? endOfAlike(this.#shown, chunk) * CHUNK_BYTES : end;
+      const searchEnd = Math.min(endBlock, Math.ceil(alikeEnd / BLOCK_BYTES));
+      const stop = Math.min(this.#dirty.endOfRun(block, searchEnd) * BLOCK_BYTES, end);
+      yield { lengthBytes: stop - at, kind: isHole ? "hole" : "data", dirty: state !== "clean" };
+      at = stop;
+    }
+  }
+
+  /** Whole blocks are marked alone; the rest of a block at either end may have to be read and written. */
+  zeroesFast(offset: number, length: number): boolean {
+    const end = offset + length;
+    return offset % BLOCK_BYTES === 0 && (end % BLOCK_BYTES === 0 || end === this.sizeBytes);
   }
 
   async seal(options: { sizeBytes?: number } = {}): Promise<ImageArtifact> {

@@ -2,7 +2,7 @@
 import type { BlockDevice } from "../image/device.ts";
 import { deviceError } from "../image/device-error.ts";
 
-/** All zeros, of any size, in no memory. What is written is gone. */
+/** All zeros, of any size, in no memory. What is written is gone. It does not tell that it is zeros, so that they travel. */
 export function zeroDevice(sizeBytes: number): BlockDevice {
   return {
     sizeBytes,
@@ -15,7 +15,13 @@ export function zeroDevice(sizeBytes: number): BlockDevice {
   };
 }
 
-/** `content` itself, shared with the test. `readOnly`: changes are refused, as a read-only view does. */
+/** The grain in which a memory device knows what is zeros. */
+const MEMORY_BLOCK_BYTES = 512;
+
+/**
+ * `content` itself, shared with the test. `readOnly`: changes are refused, as a read-only view does. Blocks of
+ * zeros are holes; zeroing is fast where whole blocks are zeroed.
+ */
 export function memoryDevice(content: Buffer, options: { readOnly?: boolean } = {}): BlockDevice {
   const readOnly = options.readOnly ?? false;
   const change = (act: () => void) => {
@@ -32,6 +38,16 @@ export function memoryDevice(content: Buffer, options: { readOnly?: boolean } = 
     writeZeroes: zero,
     trim: zero,
     flush: async () => {},
+    *extents(offset, length) {
+      const end = offset + length;
+      for (let at = offset; at < end; ) {
+        const stop = Math.min(at - (at % MEMORY_BLOCK_BYTES) + MEMORY_BLOCK_BYTES, end);
+        const isHole = content.subarray(at, stop).every((byte) => byte === 0);
+        yield { lengthBytes: stop - at, kind: isHole ? "hole" : "data", dirty: false };
+        at = stop;
+      }
+    },
+    zeroesFast: (offset, length) => (offset | length) % MEMORY_BLOCK_BYTES === 0,
   };
 }
 
