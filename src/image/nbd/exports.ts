@@ -21,10 +21,11 @@ export function findExport(
 
 /**
  * "Transmission flags". All connections to an export share one device, so a flush on any of them covers what
- * was written through the others: CAN_MULTI_CONN.
+ * was written through the others: CAN_MULTI_CONN. `structured`: whether structured replies were negotiated.
  */
-export function transmissionFlags(device: BlockDevice): number {
+export function transmissionFlags(device: BlockDevice, { structured }: { structured: boolean }): number {
   const always =
     FLAGS.HAS_FLAGS | FLAGS.SEND_FLUSH | FLAGS.SEND_FUA | FLAGS.CAN_MULTI_CONN | FLAGS.SEND_CACHE;
-  return always | (device.readOnly ? FLAGS.READ_ONLY : FLAGS.SEND_TRIM | FLAGS.SEND_WRITE_ZEROES);
+  const changes = FLAGS.SEND_TRIM | FLAGS.SEND_WRITE_ZEROES | FLAGS.SEND_FAST_ZERO;
+  return always | (structured ? FLAGS.SEND_DF : 0) | (device.readOnly ? FLAGS.READ_ONLY : changes);
 }

@@ -4,8 +4,11 @@
  * answered with `NBD_REP_ERR_UNSUP`, from which clients fall back; malformed framing ends the connection.
  */
 import type { BlockDevice } from "../device.ts";
+import type { Agreement } from "./agreement.ts";
 import type { Connection } from "./connection.ts";
+import { blockSizeInfo, exportInfo, nameInfo, parseInfoRequest } from "./export-info.ts";
 import { type Exports, findExport, transmissionFlags } from "./exports.ts";
+import { listedContexts, type MetaContext, parseMetaContextQuery, selectedContexts } from "./meta-context.ts";
 import {
   CLIENT_FLAGS_BYTES,
   EXPORT_NAME_PADDING_BYTES,
@@ -13,15 +16,12 @@ import {
   FLAG_NO_ZEROES,
   IHAVEOPT,
   INFO,
-  MAX_PAYLOAD_BYTES,
   MAX_STRING_BYTES,
-  MIN_BLOCK_BYTES,
   NBDMAGIC,
   OPT,
   OPTION_HEADER_BYTES,
   OPTION_REPLY_HEADER_BYTES,
   OPTION_REPLY_MAGIC,
-  PREFERRED_BLOCK_BYTES,
   REP,
 } from "./protocol.ts";
 
@@ -34,10 +34,13 @@ const MAX_UNSENT_BYTES = 65536;
 export function handshake(
   connection: Connection,
   exports: Exports,
-  chosen: (name: string, device: BlockDevice) => void,
+  chosen: (agreement: Agreement) => void,
 ): void {
   const { feed } = connection;
   let noZeroes = false;
+  let structured = false;
+  /** What the last `NBD_OPT_SET_META_CONTEXT` selected, for which export. */
+  let selected: { device: BlockDevice; contexts: readonly MetaContext[] } | undefined;
 
   const greeting = Buffer.alloc(18);
   greeting.writeBigUInt64BE(NBDMAGIC, 0);
@@ -98,10 +101,19 @@ export function handshake(
         break;
       case OPT.GO: {
         const found = info(option, data);
-        if (found) chosen(found.name, found.device);
+        if (found) agree(found);
         else nextOption();
         break;
       }
+      case OPT.STRUCTURED_REPLY:
+        structuredReply(data);
+        nextOption();
+        break;
+      case OPT.LIST_META_CONTEXT:
+      case OPT.SET_META_CONTEXT:
+        metaContext(option, data);
+        nextOption();
+        break;
       default:
         reply(option, REP.ERR_UNSUP, `option ${option} is not supported`);
         nextOption();
@@ -116,9 +128,15 @@ export function handshake(
     }
     const answer = Buffer.alloc(10 + (noZeroes ? 0 : EXPORT_NAME_PADDING_BYTES));
     answer.writeBigUInt64BE(BigInt(found.device.sizeBytes), 0);
-    answer.writeUInt16BE(transmissionFlags(found.device), 8);
+    answer.writeUInt16BE(transmissionFlags(found.device, { structured }), 8);
     connection.send([answer]);
-    chosen(found.name, found.device);
+    agree(found);
+  }
+
+  /** Metadata contexts hold for the export that they were selected for, and no other. */
+  function agree({ name, device }: { name: string; device: BlockDevice }): void {
+    const contexts = selected?.device === device ? selected.contexts : [];
+    chosen({ name, device, structured, contexts });
   }
 
   function list(data: Buffer): void {
@@ -147,10 +165,46 @@ export function handshake(
       reply(option, REP.ERR_UNKNOWN, `no export ${JSON.stringify(wanted.name)}`);
       return undefined;
     }
-    reply(option, REP.INFO, exportInfo(found.device));
+    reply(option, REP.INFO, exportInfo(found.device, transmissionFlags(found.device, { structured })));
+    if (wanted.types.includes(INFO.NAME)) reply(option, REP.INFO, nameInfo(found.name));
     if (wanted.types.includes(INFO.BLOCK_SIZE)) reply(option, REP.INFO, blockSizeInfo());
     reply(option, REP.ACK);
     return found;
+  }
+
+  function structuredReply(data: Buffer): void {
+    if (data.length > 0) {
+      reply(OPT.STRUCTURED_REPLY, REP.ERR_INVALID, "NBD_OPT_STRUCTURED_REPLY takes no data");
+      return;
+    }
+    structured = true;
+    reply(OPT.STRUCTURED_REPLY, REP.ACK);
+  }
+
+  /** "Option types": setting forgets what was set before, also when it fails. */
+  function metaContext(option: number, data: Buffer): void {
+    const isSet = option === OPT.SET_META_CONTEXT;
+    if (isSet) selected = undefined;
+    const query = parseMetaContextQuery(data);
+    if (!query || (isSet && !structured)) {
+      const reason = query ? "structured replies come first" : "malformed query for metadata contexts";
+      reply(option, REP.ERR_INVALID, reason);
+      return;
+    }
+    const found = findExport(exports, query.exportName);
+    if (!found) {
+      reply(option, REP.ERR_UNKNOWN, `no export ${JSON.stringify(query.exportName)}`);
+      return;
+    }
+    const contexts = isSet ? selectedContexts(query.queries) : listedContexts(query.queries);
+    if (isSet) selected = { device: found.device, contexts };
+    for (const { id, name } of contexts) {
+      const bytes = Buffer.from(`\0\0\0\0${name}`, "utf8");
+      // "Option types", NBD_OPT_LIST_META_CONTEXT: the id is reserved there.
+      bytes.writeUInt32BE(isSet ? id : 0, 0);
+      reply(option, REP.META_CONTEXT, bytes);
+    }
+    reply(option, REP.ACK);
   }
 
   function reply(option: number, type: number, data: Buffer | string = ""): void {
@@ -162,35 +216,4 @@ export function handshake(
     header.writeUInt32BE(bytes.length, 16);
     connection.send(bytes.length > 0 ? [header, bytes] : [header]);
   }
-}
-
-/** "Option types", `NBD_OPT_GO`: length of the name (4), the name, how many types (2), the types (2 each). */
-function parseInfoRequest(data: Buffer): { name: string; types: number[] } | undefined {
-  if (data.length < 6) return undefined;
-  const nameLength = data.readUInt32BE(0);
-  if (nameLength > MAX_STRING_BYTES || data.length < 6 + nameLength) return undefined;
-  const count = data.readUInt16BE(4 + nameLength);
-  const typesAt = 6 + nameLength;
-  if (data.length !== typesAt + count * 2) return undefined;
-  const types = Array.from({ length: count }, (_, place) => data.readUInt16BE(typesAt + place * 2));
-  return { name: data.toString("utf8", 4, 4 + nameLength), types };
-}
-
-/** `NBD_INFO_EXPORT`: type (2), size (8), transmission flags (2). */
-function exportInfo(device: BlockDevice): Buffer {
-  const data = Buffer.alloc(12);
-  data.writeUInt16BE(INFO.EXPORT, 0);
-  data.writeBigUInt64BE(BigInt(device.sizeBytes), 2);
-  data.writeUInt16BE(transmissionFlags(device), 10);
-  return data;
-}
-
-/** `NBD_INFO_BLOCK_SIZE`: type (2), minimum (4), preferred (4), maximum payload (4). */
-function blockSizeInfo(): Buffer {
-  const data = Buffer.alloc(14);
-  data.writeUInt16BE(INFO.BLOCK_SIZE, 0);
-  data.writeUInt32BE(MIN_BLOCK_BYTES, 2);
-  data.writeUInt32BE(PREFERRED_BLOCK_BYTES, 6);
-  data.writeUInt32BE(MAX_PAYLOAD_BYTES, 10);
-  return data;
 }

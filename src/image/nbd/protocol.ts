@@ -10,12 +10,15 @@ export const OPTION_REPLY_MAGIC = 0x0003e889045565a9n;
 /** "Request message", "Simple reply message". */
 export const REQUEST_MAGIC = 0x25609513;
 export const SIMPLE_REPLY_MAGIC = 0x67446698;
+/** "Structured reply chunk message". */
+export const STRUCTURED_REPLY_MAGIC = 0x668e33ef;
 
 export const CLIENT_FLAGS_BYTES = 4;
 export const OPTION_HEADER_BYTES = 16;
 export const OPTION_REPLY_HEADER_BYTES = 20;
 export const REQUEST_BYTES = 28;
 export const SIMPLE_REPLY_BYTES = 16;
+export const CHUNK_HEADER_BYTES = 20;
 
 /** "Flag fields": handshake flags, and the client's answer to them (the same bits). */
 export const FLAG_FIXED_NEWSTYLE = 1 << 0;
@@ -31,18 +34,30 @@ export const TRANSMISSION_FLAGS = {
   SEND_FUA: 1 << 3,
   SEND_TRIM: 1 << 5,
   SEND_WRITE_ZEROES: 1 << 6,
+  SEND_DF: 1 << 7,
   CAN_MULTI_CONN: 1 << 8,
   SEND_CACHE: 1 << 10,
+  SEND_FAST_ZERO: 1 << 11,
 } as const;
 
 /** "Option types": those that are answered with something else than `ERR_UNSUP`. */
-export const OPT = { EXPORT_NAME: 1, ABORT: 2, LIST: 3, INFO: 6, GO: 7 } as const;
+export const OPT = {
+  EXPORT_NAME: 1,
+  ABORT: 2,
+  LIST: 3,
+  INFO: 6,
+  GO: 7,
+  STRUCTURED_REPLY: 8,
+  LIST_META_CONTEXT: 9,
+  SET_META_CONTEXT: 10,
+} as const;
 
 /** "Option reply types". Errors have the highest bit set. */
 export const REP = {
   ACK: 1,
   SERVER: 2,
   INFO: 3,
+  META_CONTEXT: 4,
   ERR_UNSUP: 0x8000_0001,
   ERR_INVALID: 0x8000_0003,
   ERR_UNKNOWN: 0x8000_0006,
@@ -50,7 +65,7 @@ export const REP = {
 } as const;
 
 /** "Option types", `NBD_OPT_GO`: kinds of `NBD_REP_INFO`. */
-export const INFO = { EXPORT: 0, BLOCK_SIZE: 3 } as const;
+export const INFO = { EXPORT: 0, NAME: 1, BLOCK_SIZE: 3 } as const;
 
 /** "Request types". */
 export const CMD = {
@@ -61,10 +76,32 @@ export const CMD = {
   TRIM: 4,
   CACHE: 5,
   WRITE_ZEROES: 6,
+  BLOCK_STATUS: 7,
 } as const;
 
 /** "Command flags". */
-export const CMD_FLAG = { FUA: 1 << 0, NO_HOLE: 1 << 1 } as const;
+export const CMD_FLAG = {
+  FUA: 1 << 0,
+  NO_HOLE: 1 << 1,
+  DF: 1 << 2,
+  REQ_ONE: 1 << 3,
+  FAST_ZERO: 1 << 4,
+} as const;
+
+/** "Structured reply flags". */
+export const CHUNK_FLAG = { DONE: 1 << 0 } as const;
+
+/** "Structured reply types". */
+export const CHUNK = {
+  NONE: 0,
+  OFFSET_DATA: 1,
+  OFFSET_HOLE: 2,
+  BLOCK_STATUS: 5,
+  ERROR: 0x8001,
+} as const;
+
+/** "`base:allocation` metadata context". */
+export const STATE = { HOLE: 1 << 0, ZERO: 1 << 1 } as const;
 
 /** "Error values": those that a server may send. */
 export const NBD_ERROR = {
@@ -74,6 +111,7 @@ export const NBD_ERROR = {
   EINVAL: 22,
   ENOSPC: 28,
   EOVERFLOW: 75,
+  ENOTSUP: 95,
   ESHUTDOWN: 108,
 } as const;
 export type NbdError = (typeof NBD_ERROR)[keyof typeof NBD_ERROR];

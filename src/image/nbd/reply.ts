@@ -1,4 +1,4 @@
-/** Replies of the transmission phase, and the protocol's error value for what a device rejected a call with. */
+/** Simple replies of the transmission phase, and the protocol's error value for what a device rejected a call with. */
 import { NBD_ERROR, type NbdError, SIMPLE_REPLY_BYTES, SIMPLE_REPLY_MAGIC } from "./protocol.ts";
 
 /** "Simple reply message"; the data of a successful read follows it. */

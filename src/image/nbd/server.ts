@@ -1,10 +1,11 @@
 /**
- * An NBD server on a unix socket: several exports, any number of clients. The devices stay the caller's: an
+ * An NBD server on a unix socket or a loopback port: several exports, any number of clients. The devices stay the caller's: an
  * export must be removed before its device is closed. What a client does wrong ends its own connection, with
  * a line in the log, and nothing else.
  */
 import { createServer, type Server, type Socket } from "node:net";
 import type { BlockDevice } from "../device.ts";
+import type { Agreement } from "./agreement.ts";
 import { Connection } from "./connection.ts";
 import { handshake } from "./handshake.ts";
 import { MAX_STRING_BYTES } from "./protocol.ts";
@@ -13,6 +14,14 @@ import { Transmission } from "./transmission.ts";
 export interface NbdServerOptions {
   /** A line for whoever looks for the cause of a failed request or a dropped connection. */
   log?(line: string): void;
+}
+
+/** A port of this machine alone: the protocol as served here knows neither encryption nor who asks. */
+export interface LoopbackAddress {
+  /** 0: any that is free. */
+  port: number;
+  /** Default: 127.0.0.1. */
+  host?: "127.0.0.1" | "::1";
 }
 
 export class NbdServer {
@@ -44,18 +53,27 @@ export class NbdServer {
     await Promise.all(Array.from(transmissions, (transmission) => transmission.stop()));
   }
 
-  /** Listens on a socket that is made at `socketPath`, where nothing may be. At most 107 bytes. */
-  async listen(socketPath: string): Promise<void> {
+  /**
+   * Listens on a socket that is made at a path, where nothing may be, of at most 107 bytes; or on a loopback port.
+   */
+  async listen(where: string | LoopbackAddress): Promise<void> {
+    const address = typeof where === "string" ? { path: where } : loopback(where);
     if (this.#server) throw new Error("bug: the server is listening already");
     // Half-open: a client that has said all it had to say still gets its replies.
-    const server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
     this.#server = server;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once("error", reject);
-    server.listen(socketPath, resolve);
+    server.listen(address, resolve);
     await promise;
     server.off("error", reject);
     server.on("error", (error) => this.#log(`the server's socket: ${error.message}`));
+  }
+
+  /** Where it listens, if that is a port. */
+  get port(): number | undefined {
+    const address = this.#server?.address();
+    return typeof address === "object" ? address?.port : undefined;
   }
 
   /** Disconnects all clients as `removeExport` does, and removes the socket. Idempotent. */
@@ -77,11 +95,12 @@ export class NbdServer {
     const connection = new Connection(socket, (line) => this.#log(`client ${client}: ${line}`));
     this.#connections.add(connection);
     void connection.closed.then(() => this.#connections.delete(connection));
-    handshake(connection, this.#exports, (name, device) => this.#transmit(connection, name, device));
+    handshake(connection, this.#exports, (agreement) => this.#transmit(connection, agreement));
   }
 
-  #transmit(connection: Connection, name: string, device: BlockDevice): void {
-    const transmission = new Transmission(connection, device);
+  #transmit(connection: Connection, agreement: Agreement): void {
+    const { name } = agreement;
+    const transmission = new Transmission(connection, agreement);
     const ofExport = this.#transmissions.get(name) ?? new Set();
     this.#transmissions.set(name, ofExport.add(transmission));
     void transmission.finished().then(() => {
@@ -89,4 +108,9 @@ export class NbdServer {
       if (ofExport.size === 0 && this.#transmissions.get(name) === ofExport) this.#transmissions.delete(name);
     });
   }
+}
+
+function loopback({ port, host = "127.0.0.1" }: LoopbackAddress): { port: number; host: string } {
+  if (host !== "127.0.0.1" && host !== "::1") throw new Error(`bug: ${host} is not a loopback address`);
+  return { port, host };
 }

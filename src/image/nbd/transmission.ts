@@ -3,31 +3,33 @@
  * answered as they are done, in any order. What is in flight is bounded: past the limit nothing more is taken
  * from the socket until replies have left, so a client cannot make the server hold more than that and one request.
  */
-import type { BlockDevice } from "../device.ts";
+import type { Agreement } from "./agreement.ts";
+import { MAX_STATUS_BYTES } from "./block-status.ts";
 import type { Connection } from "./connection.ts";
-import { CMD, CMD_FLAG, MAX_PAYLOAD_BYTES, NBD_ERROR, REQUEST_BYTES } from "./protocol.ts";
+import { CMD, MAX_PAYLOAD_BYTES, NBD_ERROR, type NbdError, REQUEST_BYTES } from "./protocol.ts";
 import { errorValue, simpleReply } from "./reply.ts";
 import { parseRequest, type Request, refusal } from "./request.ts";
+import { serve } from "./serve.ts";
+import { errorChunk } from "./structured-reply.ts";
 
 /** Payloads of requests that are being served and of replies that the client has not taken. */
 const MAX_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
 /** What a request counts beside its payload, so that their number is bounded too. */
 const REQUEST_COST_BYTES = 4096;
-const CACHE_READ_BYTES = 1024 * 1024;
 
 export class Transmission {
   readonly #connection: Connection;
-  readonly #device: BlockDevice;
+  readonly #agreement: Agreement;
   #inFlightBytes = 0;
   /** Requests that the device has not settled. */
   #running = 0;
   /** No further request is taken; the connection ends when the running ones are answered. */
-  #leaving = false;
+  readonly #leaving = new AbortController();
   readonly #idle = Promise.withResolvers<void>();
 
-  constructor(connection: Connection, device: BlockDevice) {
+  constructor(connection: Connection, agreement: Agreement) {
     this.#connection = connection;
-    this.#device = device;
+    this.#agreement = agreement;
     connection.onClientDone = () => this.#leave();
     void connection.closed.then(() => this.#leave());
     this.#next();
@@ -77,72 +79,39 @@ export class Transmission {
       this.#start(request, payload);
       this.#next();
     };
-    if (refusal(request, this.#device) === NBD_ERROR.NONE) feed.expect(request.length, start);
+    if (refusal(request, this.#agreement) === NBD_ERROR.NONE) feed.expect(request.length, start);
     else feed.skip(request.length, start);
   }
 
   #start(request: Request, payload?: Buffer): void {
-    const hasPayload = request.type === CMD.READ || request.type === CMD.WRITE;
-    const cost = REQUEST_COST_BYTES + (hasPayload ? Math.min(request.length, MAX_PAYLOAD_BYTES) : 0);
+    const cost = REQUEST_COST_BYTES + payloadBytes(request, this.#agreement);
     this.#inFlightBytes += cost;
     this.#running++;
     void this.#reply(request, payload).then((reply) => {
       this.#connection.send(reply, () => this.#sent(cost));
-      if (--this.#running === 0 && this.#leaving) this.#end();
+      if (--this.#running === 0 && this.#leaving.signal.aborted) this.#end();
     });
   }
 
   /** Never rejects: what fails is the request's error value. */
   async #reply(request: Request, payload: Buffer | undefined): Promise<Buffer[]> {
-    const refused = refusal(request, this.#device);
-    if (refused !== NBD_ERROR.NONE) return [simpleReply(request.cookie, refused)];
+    const refused = refusal(request, this.#agreement);
+    if (refused !== NBD_ERROR.NONE) return [this.#failure(request, refused, "")];
     try {
-      const data = await this.#serve(request, payload);
-      const reply = simpleReply(request.cookie, NBD_ERROR.NONE);
-      return data && data.length > 0 ? [reply, data] : [reply];
+      return await serve(request, this.#agreement, { payload, abandoned: this.#leaving.signal });
     } catch (error) {
-      const value = errorValue(error);
-      const what = `request ${request.type} at ${request.offset}, ${request.length} bytes`;
-      this.#connection.log(`${what}: ${error instanceof Error ? error.message : error}`);
-      return [simpleReply(request.cookie, value)];
+      const message = error instanceof Error ? error.message : `${error}`;
+      this.#connection.log(
+        `request ${request.type} at ${request.offset}, ${request.length} bytes: ${message}`,
+      );
+      return [this.#failure(request, errorValue(error), message)];
     }
   }
 
-  async #serve(request: Request, payload: Buffer | undefined): Promise<Buffer | undefined> {
-    const device = this.#device;
-    const { type, offset, length } = request;
-    switch (type) {
-      case CMD.READ: {
-        const data = await device.read(offset, length);
-        if (data.length !== length) throw new Error(`bug: the device read ${data.length} bytes`);
-        return data;
-      }
-      case CMD.WRITE:
-        await device.write(offset, payload!);
-        break;
-      case CMD.TRIM:
-        await device.trim(offset, length);
-        break;
-      // NO_HOLE asks for storage to be kept, so that later writes do not run out of it. An overlay keeps none ahead.
-      case CMD.WRITE_ZEROES:
-        await device.writeZeroes(offset, length);
-        break;
-      case CMD.CACHE:
-        await this.#warm(offset, offset + length);
-        break;
-      case CMD.FLUSH:
-        await device.flush();
-        return undefined;
-    }
-    if (type !== CMD.CACHE && request.flags & CMD_FLAG.FUA) await device.flush();
-    return undefined;
-  }
-
-  /** A read whose data goes nowhere but into the device's cache. */
-  async #warm(offset: number, end: number): Promise<void> {
-    for (let at = offset; at < end && !this.#leaving; at += CACHE_READ_BYTES) {
-      await this.#device.read(at, Math.min(CACHE_READ_BYTES, end - at));
-    }
+  /** "Structured reply chunk message": a structured error carries its reason. */
+  #failure(request: Request, value: NbdError, message: string): Buffer {
+    if (this.#agreement.structured) return errorChunk(request.cookie, value, message);
+    return simpleReply(request.cookie, value);
   }
 
   #sent(cost: number): void {
@@ -151,8 +120,8 @@ export class Transmission {
   }
 
   #leave(): void {
-    if (this.#leaving) return;
-    this.#leaving = true;
+    if (this.#leaving.signal.aborted) return;
+    this.#leaving.abort();
     this.#connection.feed.end();
     if (this.#running === 0) this.#end();
   }
@@ -160,5 +129,18 @@ export class Transmission {
   #end(): void {
     this.#connection.end();
     this.#idle.resolve();
+  }
+}
+
+/** What the request's payload, or its reply's, takes at most. */
+function payloadBytes(request: Request, agreement: Agreement): number {
+  switch (request.type) {
+    case CMD.READ:
+    case CMD.WRITE:
+      return Math.min(request.length, MAX_PAYLOAD_BYTES);
+    case CMD.BLOCK_STATUS:
+      return MAX_STATUS_BYTES * agreement.contexts.length;
+    default:
+      return 0;
   }
 }

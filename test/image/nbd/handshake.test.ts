@@ -1,7 +1,8 @@
 /** From proto.md, "Fixed newstyle negotiation", "Option types" and "Option reply types". */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { NbdServer } from "../../../src/image/nbd/server.ts";
 import { memoryDevice, zeroDevice } from "../../../src/testing/devices.ts";
-import { infoRequest, optionFrame, requestFrame, u32 } from "./raw-client.ts";
+import { infoRequest, metaContextQuery, optionFrame, RawClient, requestFrame, u32 } from "./raw-client.ts";
 import { type ServerFixture, startServer } from "./server-fixture.ts";
 
 const EXPORT_NAME = 1;
@@ -9,6 +10,10 @@ const ABORT = 2;
 const LIST = 3;
 const INFO = 6;
 const GO = 7;
+const STRUCTURED_REPLY = 8;
+const LIST_META_CONTEXT = 9;
+const SET_META_CONTEXT = 10;
+const META_CONTEXT = 4;
 const ACK = 1;
 const SERVER = 2;
 const REP_INFO = 3;
@@ -17,10 +22,11 @@ const ERR_INVALID = 0x80000003;
 const ERR_UNKNOWN = 0x80000006;
 const ERR_TOO_BIG = 0x80000009;
 
-/** HAS_FLAGS, SEND_FLUSH, SEND_FUA, SEND_TRIM, SEND_WRITE_ZEROES, CAN_MULTI_CONN, SEND_CACHE. */
-const WRITABLE_FLAGS = 0b101_0110_1101;
+/** HAS_FLAGS, SEND_FLUSH, SEND_FUA, SEND_TRIM, SEND_WRITE_ZEROES, CAN_MULTI_CONN, SEND_CACHE, SEND_FAST_ZERO. */
+const WRITABLE_FLAGS = 0b1101_0110_1101;
 /** HAS_FLAGS, READ_ONLY, SEND_FLUSH, SEND_FUA, CAN_MULTI_CONN, SEND_CACHE. */
 const READ_ONLY_FLAGS = 0b101_0000_1111;
+const SEND_DF = 0b1000_0000;
 
 let fixture: ServerFixture;
 
@@ -103,6 +109,24 @@ describe("the handshake", () => {
     expect((await client.option(INFO, infoRequest(""))).type).toBe(REP_INFO);
   });
 
+  test("NBD_INFO_NAME tells what the default export is called", async () => {
+    await fixture.server.removeExport("disk");
+    const client = await fixture.connect();
+    await client.greet();
+    await client.option(INFO, infoRequest("", [1]));
+    expect((await client.optionReply()).data.toString()).toBe("\0\x01Größe");
+    expect((await client.optionReply()).type).toBe(ACK);
+  });
+
+  test("structured replies take no data, and bring SEND_DF", async () => {
+    const client = await fixture.connect();
+    await client.greet();
+    expect((await client.option(STRUCTURED_REPLY, Buffer.from("x"))).type).toBe(ERR_INVALID);
+    expect((await client.option(STRUCTURED_REPLY)).type).toBe(ACK);
+    const info = await client.option(GO, infoRequest("disk"));
+    expect(info.data.readUInt16BE(10)).toBe(WRITABLE_FLAGS | SEND_DF);
+  });
+
   test("NBD_OPT_ABORT is acknowledged, and the connection ends", async () => {
     const client = await fixture.connect();
     await client.greet();
@@ -111,15 +135,12 @@ describe("the handshake", () => {
     expect(fixture.log).toEqual([]);
   });
 
-  test.each([4, 5, 8, 9, 10, 11, 0, 12345])(
-    "option %i is not supported, and the next one is heard",
-    async (option) => {
-      const client = await fixture.connect();
-      await client.greet();
-      expect(await client.option(option, Buffer.from("whatever"))).toMatchObject({ option, type: ERR_UNSUP });
-      expect((await client.option(GO, infoRequest("disk"))).type).toBe(REP_INFO);
-    },
-  );
+  test.each([4, 5, 11, 0, 12345])("option %i is not supported, and the next one is heard", async (option) => {
+    const client = await fixture.connect();
+    await client.greet();
+    expect(await client.option(option, Buffer.from("whatever"))).toMatchObject({ option, type: ERR_UNSUP });
+    expect((await client.option(GO, infoRequest("disk"))).type).toBe(REP_INFO);
+  });
 
   test.each([
     ["nothing", Buffer.alloc(0)],
@@ -155,7 +176,7 @@ describe("the handshake", () => {
     client.socket.setNoDelay(true);
     const all = Buffer.concat([
       u32(3),
-      optionFrame(8, Buffer.alloc(0)),
+      optionFrame(99, Buffer.alloc(0)),
       optionFrame(GO, infoRequest("disk", [3])),
       requestFrame({ type: 1, length: 5, offset: 77 }),
       Buffer.from("hello"),
@@ -199,5 +220,106 @@ describe("the handshake", () => {
     expect(fixture.log).toEqual([`client 2: connection dropped: ${reason}`]);
     other.request({ type: 0, length: 10 });
     expect((await other.reply(10)).error).toBe(0);
+  });
+});
+
+describe("metadata contexts", () => {
+  /** Their names and ids, up to the end of the reply, whose type stands last. */
+  async function ask(client: RawClient, option: number, name: string, queries: readonly string[]) {
+    const found: [string, number][] = [];
+    let reply = await client.option(option, metaContextQuery(name, queries));
+    for (; reply.type === META_CONTEXT; reply = await client.optionReply()) {
+      found.push([reply.data.toString("utf8", 4), reply.data.readUInt32BE(0)]);
+    }
+    return { found, end: reply.type };
+  }
+
+  test.each([
+    [[], ["base:allocation", "tplgraph:dirty"]],
+    [["base:"], ["base:allocation"]],
+    [
+      ["tplgraph:", "base:allocation"],
+      ["base:allocation", "tplgraph:dirty"],
+    ],
+    [["tplgraph:dirty"], ["tplgraph:dirty"]],
+    [["base:unknown", "qemu:", "no colon", ""], []],
+  ])("are listed for the queries %j", async (queries, names) => {
+    const client = await fixture.connect();
+    await client.greet();
+    await client.option(STRUCTURED_REPLY);
+    const { found, end } = await ask(client, LIST_META_CONTEXT, "disk", queries);
+    expect(found).toEqual(names.map((name) => [name, 0]));
+    expect(end).toBe(ACK);
+  });
+
+  test.each([
+    [[], []],
+    [["base:", "tplgraph:"], []],
+    [["base:allocation", "base:allocation", "qemu:x"], ["base:allocation"]],
+    [
+      ["tplgraph:dirty", "base:allocation"],
+      ["base:allocation", "tplgraph:dirty"],
+    ],
+  ])("are set by the queries %j, each with an id of its own", async (queries, names) => {
+    const client = await fixture.connect();
+    await client.greet();
+    await client.option(STRUCTURED_REPLY);
+    const { found, end } = await ask(client, SET_META_CONTEXT, "disk", queries);
+    expect(found.map(([name]) => name)).toEqual(names);
+    expect(new Set(found.map(([, id]) => id)).size).toBe(names.length);
+    expect(end).toBe(ACK);
+  });
+
+  test("are not set before structured replies, nor for an export that is not there", async () => {
+    const client = await fixture.connect();
+    await client.greet();
+    expect(await ask(client, SET_META_CONTEXT, "disk", ["base:allocation"])).toEqual({
+      found: [],
+      end: ERR_INVALID,
+    });
+    await client.option(STRUCTURED_REPLY);
+    for (const option of [LIST_META_CONTEXT, SET_META_CONTEXT]) {
+      expect(await ask(client, option, "none", [])).toEqual({ found: [], end: ERR_UNKNOWN });
+    }
+  });
+
+  test.each([
+    ["nothing", Buffer.alloc(0)],
+    ["a name longer than the data", u32(5)],
+    ["no number of queries", Buffer.concat([u32(4), Buffer.from("disk")])],
+    ["fewer queries than announced", Buffer.concat([u32(4), Buffer.from("disk"), u32(2), u32(0)])],
+    ["4 billion queries", Buffer.concat([u32(4), Buffer.from("disk"), u32(0xffffffff)])],
+    ["a query longer than the data", Buffer.concat([u32(4), Buffer.from("disk"), u32(1), u32(9)])],
+    ["more than announced", Buffer.concat([metaContextQuery("disk", ["base:"]), Buffer.from("x")])],
+  ])("asked for with %s are refused, and the next option is heard", async (_, data) => {
+    const client = await fixture.connect();
+    await client.greet();
+    await client.option(STRUCTURED_REPLY);
+    for (const option of [LIST_META_CONTEXT, SET_META_CONTEXT]) {
+      expect((await client.option(option, data)).type).toBe(ERR_INVALID);
+    }
+    expect((await client.option(GO, infoRequest("disk"))).type).toBe(REP_INFO);
+  });
+});
+
+describe("a port", () => {
+  test.each(["127.0.0.1", "::1"] as const)("of %s is listened on where asked", async (host) => {
+    const server = new NbdServer();
+    server.addExport("disk", zeroDevice(1000));
+    await server.listen({ port: 0, host });
+    try {
+      const client = await RawClient.connect({ port: server.port!, host });
+      await client.go("disk");
+      client.request({ type: 0, length: 5, cookie: 1 });
+      expect((await client.reply(5)).cookie).toBe(1);
+      client.socket.destroy();
+    } finally {
+      await server.close();
+    }
+  });
+
+  test("of another address is none to listen on", async () => {
+    const host = "0.0.0.0" as "127.0.0.1";
+    await expect(new NbdServer().listen({ port: 0, host })).rejects.toThrow("not a loopback address");
   });
 });

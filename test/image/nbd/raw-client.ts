@@ -24,8 +24,9 @@ export class RawClient {
   #ended = false;
   #wake: (() => void) | undefined;
 
-  static async connect(socketPath: string): Promise<RawClient> {
-    const socket = connect({ path: socketPath, allowHalfOpen: true });
+  static async connect(where: string | { port: number; host: string }): Promise<RawClient> {
+    const address = typeof where === "string" ? { path: where } : where;
+    const socket = connect({ ...address, allowHalfOpen: true });
     await once(socket, "connect");
     return new RawClient(socket);
   }
@@ -89,9 +90,24 @@ export class RawClient {
     return { option: header.readUInt32BE(8), type: header.readUInt32BE(12), data };
   }
 
-  /** Greets and chooses an export by NBD_OPT_GO. */
-  async go(name: string): Promise<void> {
+  /** Greets, negotiates structured replies and metadata contexts where asked, and chooses an export by NBD_OPT_GO. */
+  async go(
+    name: string,
+    options: { structured?: boolean; contexts?: readonly string[] } = {},
+  ): Promise<void> {
     await this.greet();
+    if (options.structured) await this.option(8);
+    if (options.contexts) await this.selectContexts(name, options.contexts);
+    await this.choose(name);
+  }
+
+  async selectContexts(name: string, queries: readonly string[]): Promise<void> {
+    let reply = await this.option(10, metaContextQuery(name, queries));
+    while (reply.type === 4) reply = await this.optionReply();
+    if (reply.type !== 1) throw new Error(`NBD_OPT_SET_META_CONTEXT: ${reply.type.toString(16)}`);
+  }
+
+  async choose(name: string): Promise<void> {
     let reply = await this.option(7, infoRequest(name));
     while (reply.type === 3) reply = await this.optionReply();
     if (reply.type !== 1) throw new Error(`NBD_OPT_GO: ${reply.type.toString(16)}`);
@@ -109,6 +125,32 @@ export class RawClient {
     const data = error === 0 ? await this.take(length) : Buffer.alloc(0);
     return { error, cookie: Number(header.readBigUInt64BE(8)), data };
   }
+
+  /** One chunk of a structured reply. */
+  async chunk(): Promise<Chunk> {
+    const header = await this.take(20);
+    if (header.readUInt32BE(0) !== 0x668e33ef) throw new Error("not a chunk of a structured reply");
+    return {
+      isLast: (header.readUInt16BE(4) & 1) !== 0,
+      type: header.readUInt16BE(6),
+      cookie: Number(header.readBigUInt64BE(8)),
+      payload: await this.take(header.readUInt32BE(16)),
+    };
+  }
+
+  /** A whole structured reply. */
+  async chunks(): Promise<Chunk[]> {
+    const chunks = [await this.chunk()];
+    while (!chunks.at(-1)!.isLast) chunks.push(await this.chunk());
+    return chunks;
+  }
+}
+
+export interface Chunk {
+  isLast: boolean;
+  type: number;
+  cookie: number;
+  payload: Buffer;
 }
 
 export function u32(value: number): Buffer {
@@ -132,6 +174,11 @@ export function infoRequest(name: string, types: readonly number[] = []): Buffer
     tail.writeUInt16BE(type, 2 + place * 2);
   });
   return Buffer.concat([u32(Buffer.byteLength(name)), Buffer.from(name), tail]);
+}
+
+export function metaContextQuery(name: string, queries: readonly string[]): Buffer {
+  const strings = queries.flatMap((query) => [u32(Buffer.byteLength(query)), Buffer.from(query)]);
+  return Buffer.concat([u32(Buffer.byteLength(name)), Buffer.from(name), u32(queries.length), ...strings]);
 }
 
 export function requestFrame(request: RawRequest): Buffer {

@@ -18,11 +18,13 @@ const WRITE_ZEROES = 6;
 const BLOCK_STATUS = 7;
 const FUA = 1;
 const NO_HOLE = 2;
+const FAST_ZERO = 16;
 const EPERM = 1;
 const EIO = 5;
 const EINVAL = 22;
 const ENOSPC = 28;
 const EOVERFLOW = 75;
+const ENOTSUP = 95;
 
 const SIZE = 10_000;
 
@@ -75,7 +77,15 @@ describe("requests", () => {
     ["an unknown flag", { type: READ, flags: 128, length: 1 }, EINVAL],
     ["DF without structured replies", { type: READ, flags: 4, length: 1 }, EINVAL],
     ["NO_HOLE on a trim", { type: TRIM, flags: NO_HOLE, length: 1 }, EINVAL],
-    ["FAST_ZERO that was not offered", { type: WRITE_ZEROES, flags: 16, length: 1 }, EINVAL],
+    ["FAST_ZERO of what is slow to zero", { type: WRITE_ZEROES, flags: FAST_ZERO, length: 1 }, ENOTSUP],
+    [
+      "FAST_ZERO where storage is kept",
+      { type: WRITE_ZEROES, flags: FAST_ZERO | NO_HOLE, length: 512 },
+      ENOTSUP,
+    ],
+    ["FAST_ZERO of what is fast to zero", { type: WRITE_ZEROES, flags: FAST_ZERO, length: 512 }, 0],
+    ["FAST_ZERO past the end", { type: WRITE_ZEROES, flags: FAST_ZERO, length: 512 * 50 }, ENOSPC],
+    ["FAST_ZERO on a write", { type: WRITE, flags: FAST_ZERO, payload: Buffer.from("x") }, EINVAL],
     ["an unknown flag on a write", { type: WRITE, flags: 128, payload: Buffer.from("x") }, EINVAL],
     ["NO_HOLE on zeroes", { type: WRITE_ZEROES, flags: NO_HOLE | FUA, length: SIZE }, 0],
     ["a write up to the end", { type: WRITE, offset: SIZE - 1, payload: Buffer.from("x") }, 0],
@@ -129,6 +139,26 @@ describe("requests", () => {
     expect((await client.reply(1)).cookie).toBe(1);
     device.waiting[0]!.go();
     expect((await client.reply(2)).cookie).toBe(2);
+  });
+
+  test("zero with NO_HOLE by writing, so that storage is kept", async () => {
+    const device = heldDevice(zeroDevice(5 << 20));
+    const client = await clientOf(device);
+    client.request({ type: WRITE_ZEROES, flags: NO_HOLE | FUA, offset: 100, length: (2 << 20) + 1 });
+    const calls: [string, number, number][] = [];
+    for (let count = 0; count < 4; count++) {
+      await device.hasWaiting(1);
+      const { call, offset, length, go } = device.waiting[0]!;
+      calls.push([call, offset, length]);
+      go();
+    }
+    expect((await client.reply()).error).toBe(0);
+    expect(calls).toEqual([
+      ["write", 100, 1 << 20],
+      ["write", 100 + (1 << 20), 1 << 20],
+      ["write", 100 + (2 << 20), 1],
+      ["flush", 0, 0],
+    ]);
   });
 
   test.each([WRITE, TRIM, WRITE_ZEROES])(
