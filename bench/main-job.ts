@@ -43,6 +43,7 @@ const { values: flags } = parseArgs({
 
 if (process.geteuid!() !== 0) throw new Error("mounting needs root");
 const work = await mkdtemp("/var/tmp/tplgraph-bench-");
+await spreadFolders(work);
 const interrupted = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => interrupted.abort(new Error(`ended by ${signal}`)));
@@ -65,26 +66,38 @@ async function bench(): Promise<void> {
   for (let round = 1; round <= Number(flags.rounds); round++) {
     interrupted.signal.throwIfAborted();
     tell(`round ${round}`);
-    rounds.push(await oneRound(baseStore, base, tar));
+    rounds.push(await oneRound(join(work, `round-${round}`), baseStore, base, tar));
   }
-  const vm = flags["without-vm"] ? undefined : await vmSteps();
+  const vm = flags["without-vm"] ? undefined : await vmSteps(join(work, `round-${rounds.length}`));
   print(rounds, vm);
 }
 
-/** Leaves its store and its disk in the work folder, for the steps that follow. */
-async function oneRound(baseStore: string, base: string, tar: string): Promise<Round> {
-  const store = join(work, "round-store");
-  const folder = join(work, "by-hand");
-  for (const old of [store, folder]) await rm(old, { recursive: true, force: true });
+/**
+ * A new file is slow to make where many were deleted in the last five minutes: ext4 looks for an inode that is not
+ * among those (`recently_deleted`, fs/ext4/ialloc.c). So a round's files stay until the end, and each round has block
+ * groups of its own, and others than the bench before: that is what attribute T asks for (chattr(1)).
+ */
+async function spreadFolders(folder: string): Promise<void> {
+  const { stdout } = await run("stat", ["-f", "-c", "%T", folder]);
+  if (stdout.trim() === "ext2/ext3") await run("chattr", ["+T", folder]);
+}
+
+/** Leaves its store and its disk in `folder`, for the steps that follow. */
+async function oneRound(folder: string, baseStore: string, base: string, tar: string): Promise<Round> {
+  const { store, byHandFolder } = inRound(folder);
+  await mkdir(byHandFolder, { recursive: true });
   await cp(baseStore, store, { recursive: true });
-  await mkdir(folder);
   await run("sync");
   const ours = await runTemplate("python.yaml", store, [...DISK_SIZE, "--target", "checked"]);
   await run("sync");
-  const byHand = await sevenStepsByHand(base, tar, folder);
+  const byHand = await sevenStepsByHand(base, tar, byHandFolder);
   await run("sync");
   const grown = await runTemplate("grow.yaml", store, [...DISK_SIZE, "--target", "checked"]);
   return { ours, grown, byHand };
+}
+
+function inRound(folder: string): { store: string; byHandFolder: string } {
+  return { store: join(folder, "store"), byHandFolder: join(folder, "by-hand") };
 }
 
 async function sevenStepsByHand(base: string, tar: string, folder: string): Promise<Seconds> {
@@ -95,12 +108,11 @@ async function sevenStepsByHand(base: string, tar: string, folder: string): Prom
 }
 
 /** Once each: they take long, and most of that is the guest's own time. */
-async function vmSteps(): Promise<{ ours: OurRun; byHand: Seconds }> {
+async function vmSteps(round: string): Promise<{ ours: OurRun; byHand: Seconds }> {
   tell("the steps with a VM, ours");
-  const store = join(work, "round-store");
+  const { store, byHandFolder: folder } = inRound(round);
   const ours = await runTemplate("python.yaml", store, DISK_SIZE);
   tell("the steps with a VM, by hand");
-  const folder = join(work, "by-hand");
   await using opened = await openStore({ path: store });
   const { signal } = interrupted;
   const byHand = await withStepContext(
