@@ -5,8 +5,13 @@ import type { Action } from "../command.ts";
 export function define(command: Command, act: Action): void {
   command
     .command("ls")
-    .description("every artifact, with its names")
-    .action(act(async (cli) => (await import("../artifacts/list.ts")).listArtifacts(cli)));
+    .description("what has a name, and the latest that each step made")
+    .option("--all", "everything")
+    .action(
+      act(async (cli, { all }: { all?: boolean }) =>
+        (await import("../artifacts/list.ts")).listArtifacts(cli, all ? "all" : "current"),
+      ),
+    );
   command
     .command("inspect")
     .description("everything that is known of one")
@@ -28,6 +33,16 @@ export function define(command: Command, act: Action): void {
           path: flags.output,
           existing: flags.force ? "replace" : "keep",
         }),
+      ),
+    );
+  command
+    .command("import")
+    .description("makes an image of a raw file with an ext4 file system")
+    .argument("<file>", "the file")
+    .requiredOption("--tag <name>", "its name: NAME or NAME:TAG")
+    .action(
+      act(async (cli, { tag }: { tag: string }, file: string) =>
+        (await import("../artifacts/import.ts")).importArtifact(cli, file, tag),
       ),
     );
   command
