@@ -1,6 +1,6 @@
 /**
  * Bundles the command: what any start of it loads comes from one file, since Node spends more on finding and linking
- * 355 modules than on running them (docs/performance.md, "A cached run"). The library, the plugins' folders (keys
+ * some 340 modules than on running them (docs/performance.md, "A cached run"). The library, the plugins' folders (keys
  * cover what is in them) and the disk host stay as tsc wrote them.
  */
 import { defineConfig, type Plugin, type RolldownOptions } from "rolldown";
