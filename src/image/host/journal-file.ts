@@ -37,6 +37,7 @@ export class JournalFile {
   readonly header: JournalHeader;
   readonly #held: Map<number, HeldEntry>;
   #lastId: number;
+  #removed = false;
 
   constructor(path: string, header: JournalHeader, held: readonly HeldEntry[]) {
     this.path = path;
@@ -52,8 +53,13 @@ export class JournalFile {
     return new JournalFile(path, header, []);
   }
 
-  /** Writes down that `acquisition` is about to be taken; returns its id. */
+  /**
+   * Writes down that `acquisition` is about to be taken; returns its id. Throws once the journal was removed: what
+   * comes too late is not to be taken, and a line without a header would be no journal.
+   */
   take(node: string, acquisition: Acquisition): number {
+    if (this.#removed)
+      throw new TplError({ code: "cancelled", message: `the run ${this.header.run} has ended` });
     const id = ++this.#lastId;
     this.#append({ take: id, node, acquisition });
     this.#held.set(id, { id, node, acquisition });
@@ -82,6 +88,7 @@ export class JournalFile {
   /** Removes the file; to be called when nothing is held. */
   remove(): void {
     if (this.#held.size > 0) throw new Error(`bug: journal ${this.path} is removed while something is held`);
+    this.#removed = true;
     try {
       unlinkSync(this.path);
     } catch (error) {

@@ -55,6 +55,14 @@ it("is removed only when nothing is held", async () => {
   await expect(stat(journal.path)).rejects.toThrow("ENOENT");
 });
 
+it("takes nothing more once it was removed, and does not come back without its header", async () => {
+  const journal = JournalFile.create(store, header);
+  journal.remove();
+  expect(() => journal.take("late", folder)).toThrow("has ended");
+  journal.released(1);
+  await expect(stat(journal.path)).rejects.toThrow("ENOENT");
+});
+
 it("is one run's alone", () => {
   JournalFile.create(store, header);
   expect(() => JournalFile.create(store, header)).toThrow("EEXIST");
