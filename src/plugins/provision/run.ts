@@ -13,7 +13,7 @@ import { image, unkeyed } from "../../engine/plugin/port.ts";
 import { defineStep, type PlanValues, type ValuesOf } from "../../engine/plugin/step.ts";
 import { findAccelerator } from "../../vm/accelerator.ts";
 import { bootDigests, requireSameBoot } from "../../vm/boot-digests.ts";
-import { withDeadline } from "../../vm/deadline.ts";
+import { LONGEST_SECONDS, withDeadline } from "../../vm/deadline.ts";
 import { readLines } from "../../vm/lines.ts";
 import { type Machine, nbdSource, prepareBootFiles, startVm } from "../../vm/machine.ts";
 import { qemuVersion } from "../../vm/qemu-version.ts";
@@ -37,7 +37,7 @@ const inputs = {
   apt: z.enum(["host", "image"]).default("host").describe("whose apt sources the script uses"),
   memoryMiB: z.int().min(128).default(1024),
   cpus: z.int().min(1).max(16).default(2),
-  timeoutSeconds: unkeyed(z.number().positive().default(600)),
+  timeoutSeconds: unkeyed(z.number().positive().max(LONGEST_SECONDS).default(600)),
 };
 
 export const run = defineStep({

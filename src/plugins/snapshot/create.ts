@@ -11,6 +11,7 @@ import { defineStep, type ValuesOf } from "../../engine/plugin/step.ts";
 import { findAccelerator } from "../../vm/accelerator.ts";
 import { AGENT_PORT, type Agent, connectAgent } from "../../vm/agent.ts";
 import { bootDigests, requireSameBoot } from "../../vm/boot-digests.ts";
+import { LONGEST_SECONDS } from "../../vm/deadline.ts";
 import { type Machine, nbdSource, prepareBootFiles, startVm } from "../../vm/machine.ts";
 import { saveDeviceState } from "../../vm/migration.ts";
 import type { MachineConfig } from "../../vm/qemu.ts";
@@ -33,7 +34,7 @@ const inputs = {
     ])
     .optional()
     .describe("waited for once systemd has started everything; default: nothing more"),
-  timeoutSeconds: unkeyed(z.number().positive().default(300)),
+  timeoutSeconds: unkeyed(z.number().positive().max(LONGEST_SECONDS).default(300)),
   name: z.string().min(1).optional().describe("stands in the manifest"),
 };
 

@@ -16,6 +16,7 @@ describe("provision/run", () => {
     ['network: Invalid option: expected one of "none"|"user"', { network: "bridge" }],
     ["memoryMiB: Too small: expected number to be >=128", { memoryMiB: 64 }],
     ["timeoutSeconds: Too small: expected number to be >0", { timeoutSeconds: 0 }],
+    ["timeoutSeconds: Too big: expected number to be <=2147483", { timeoutSeconds: 2_147_484 }],
   ])("says %s", async (fault, inputs) => {
     await using bench = await stepBench();
     expect(bench.faults(run, { image, script, ...inputs })).toEqual([fault]);
