@@ -25,6 +25,8 @@ const COMMANDS: readonly Listed[] = [
   },
   { name: "artifacts", summary: "what the store holds", load: () => import("./commands/artifacts.ts") },
   { name: "resume", summary: "start the machine of a snapshot", load: () => import("./commands/resume.ts") },
+  { name: "serve", summary: "an image as an NBD socket", load: () => import("./commands/serve.ts") },
+  { name: "mount", summary: "an image's files in a folder", load: () => import("./commands/mount.ts") },
   { name: "runs", summary: "past runs and their logs", load: () => import("./commands/runs.ts") },
   { name: "cleanup", summary: "release what dead runs left", load: () => import("./commands/cleanup.ts") },
   { name: "plugins", summary: "step types with their ports", load: () => import("./commands/plugins.ts") },

@@ -1,0 +1,74 @@
+/** Commands that hold an image's disk open until they are told to end: `serve` and `mount`. */
+import type { ImageArtifact } from "../engine/artifact.ts";
+import type { StepContext } from "../engine/plugin/context.ts";
+import type { Disk } from "../engine/plugin/disk.ts";
+import type { Cli } from "./command.ts";
+import { debugLog } from "./debug-log.ts";
+import { EXIT } from "./exit-status.ts";
+import { failing } from "./failing.ts";
+import { type Interruption, listenForInterruption } from "./interruption.ts";
+import { withStepContext } from "./step-surroundings.ts";
+import { openWorkspace } from "./workspace.ts";
+
+export interface HeldDisk {
+  /** Names the command in messages and in the journal. */
+  name: string;
+  ref: string;
+  /** Said when it is told to end, and has something left to do. */
+  ending: string;
+  /** Opens the disk and makes it useful, and says so; what it returns is held. */
+  open(step: StepContext, image: ImageArtifact, interruption: Interruption): Promise<Disk>;
+  /** Told to end, before all is released. */
+  beforeRelease?(): Promise<void>;
+}
+
+/** Being told to end is how it ends: 0 then, 130 while it was not ready yet, and 4 where something stays behind. */
+export async function holdDisk(cli: Cli, held: HeldDisk): Promise<number> {
+  const { terminal } = cli;
+  await using workspace = await openWorkspace(cli.flags, { create: "never" });
+  const store = await workspace.store();
+  const image = await store.resolveRef(held.ref, { type: "image" });
+  if (image.type !== "image")
+    throw new Error(`bug: an image was asked for, and this is of type ${image.type}`);
+  using interruption = listenForInterruption({
+    onFirst: () => terminal.err(held.ending),
+    onAgain: () => terminal.err(`still: ${held.ending}`),
+  });
+  let left: number = EXIT.done;
+  const tell = (text: string) => {
+    left = EXIT.notReleased;
+    terminal.err(text);
+  };
+  const log = await debugLog(cli.flags);
+  const { name } = held;
+  const status = await failing(
+    cli,
+    () =>
+      withStepContext({ store, name, signal: interruption.signal, log, tell }, async (step) => {
+        const disk = await held.open(step, image, interruption);
+        await untilToldToEnd(disk, interruption.signal);
+        await held.beforeRelease?.();
+        return EXIT.done;
+      }),
+    interruption,
+  );
+  return status === EXIT.done ? left : status;
+}
+
+const LOOK_MS = 2000;
+
+/** Throws when the disk is no longer served. */
+async function untilToldToEnd(disk: Disk, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LOOK_MS);
+      const end = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      signal.addEventListener("abort", end, { once: true });
+      if (signal.aborted) end();
+    });
+    if (!signal.aborted) await disk.stats();
+  }
+}
