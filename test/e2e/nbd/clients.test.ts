@@ -1,82 +1,27 @@
 /** Clients that others wrote, against a copy-on-write view: nbdinfo, nbdcopy, qemu-img, qemu-io, nbdfuse. */
 import { once } from "node:events";
 import { existsSync, watch } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import {
-  type CowView,
-  deviceError,
-  emptyMap,
-  exportImage,
-  importFile,
-  loadMap,
-  NbdServer,
-  openView,
-} from "../../../src/image/index.ts";
-import { folderBlobs } from "../../../src/store/blobs/folder.ts";
+import { deviceError, emptyMap, exportImage } from "../../../src/image/index.ts";
 import { zeroDevice } from "../../../src/testing/devices.ts";
 import { seeded } from "../../image/seeded.ts";
+import { MIB, type ServedViews, SIZE, serveViews } from "./served-views.ts";
 
-const MIB = 1024 * 1024;
-const SIZE = 64 * MIB;
-
-let folder: string;
-let socketPath: string;
-let server: NbdServer;
-let blobs: ReturnType<typeof folderBlobs>;
-const views: CowView[] = [];
-const log: string[] = [];
+let served: ServedViews;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "nbd-clients-"));
-  socketPath = join(folder, "socket");
-  blobs = folderBlobs(join(folder, "store"));
-  log.length = 0;
-  server = new NbdServer({ log: (line) => log.push(line) });
-  await server.listen(socketPath);
+  served = await serveViews();
 });
-afterEach(async () => {
-  await server.close();
-  await Promise.all(views.splice(0).map((view) => view.close()));
-  await rm(folder, { recursive: true });
-});
-
-const uri = (name: string) => `nbd+unix:///${name}?socket=${socketPath}`;
-
-async function serve(name: string, view: Promise<CowView>): Promise<CowView> {
-  const opened = await view;
-  views.push(opened);
-  server.addExport(name, opened);
-  return opened;
-}
-
-const overlayOf = (name: string) => join(folder, `${name}.overlay`);
-
-function empty(name: string, sizeBytes = SIZE): Promise<CowView> {
-  return serve(name, openView({ blobs, map: emptyMap(sizeBytes), overlayPath: overlayOf(name) }));
-}
-
-/** A file with data, holes and an odd end, and an export of the same. */
-async function source(name: string): Promise<{ path: string; content: Buffer; view: CowView }> {
-  const content = Buffer.alloc(SIZE);
-  const random = seeded(7);
-  for (let at = 0; at < SIZE; at += 4 * MIB) random.bytes(random.below(4 * MIB)).copy(content, at);
-  const path = join(folder, `${name}.raw`);
-  await writeFile(path, content);
-  const map = await loadMap(blobs, await importFile(blobs, path));
-  return { path, content, view: await serve(name, openView({ blobs, map, overlayPath: overlayOf(name) })) };
-}
+afterEach(() => served[Symbol.asyncDispose]());
 
 describe("nbdinfo", () => {
   test("sees the exports as they are", async () => {
-    await empty("one");
-    await serve(
-      "two",
-      openView({ blobs, map: emptyMap(12345), overlayPath: overlayOf("two"), readOnly: true }),
-    );
+    const { uri, log } = served;
+    await served.empty("one");
+    await served.serve("two", { map: emptyMap(12345), readOnly: true });
     const { stdout } = await execa("nbdinfo", ["--list", "--json", uri("")]);
     expect(JSON.parse(stdout).exports).toMatchObject([
       {
@@ -89,9 +34,12 @@ describe("nbdinfo", () => {
         can_zero: true,
         can_multi_conn: true,
         can_cache: true,
+        can_df: true,
+        can_fast_zero: true,
         block_size_minimum: 1,
         block_size_preferred: 4096,
         block_size_maximum: 32 * MIB,
+        contexts: ["base:allocation", "tplgraph:dirty"],
       },
       { "export-name": "two", "export-size": 12345, is_read_only: true, can_trim: false },
     ]);
@@ -101,8 +49,9 @@ describe("nbdinfo", () => {
 
 describe("nbdcopy", () => {
   test("copies out and in over several connections, and the result seals to the same image", async () => {
-    const { path, content, view } = await source("from");
-    const to = await empty("to");
+    const { uri, log, folder } = served;
+    const { path, content, view } = await served.source("from");
+    const to = await served.empty("to");
     await execa("nbdcopy", [uri("from"), join(folder, "out.raw")]);
     expect((await readFile(join(folder, "out.raw"))).equals(content)).toBe(true);
     await execa("nbdcopy", ["--flush", "--connections=4", path, uri("to")]);
@@ -112,7 +61,8 @@ describe("nbdcopy", () => {
   });
 
   test("fails with the server's error", async () => {
-    server.addExport("bad", {
+    const { uri, folder } = served;
+    served.server.addExport("bad", {
       ...zeroDevice(SIZE),
       write: async () => {
         throw deviceError("ENOSPC", "full");
@@ -128,8 +78,9 @@ describe("nbdcopy", () => {
 
 describe("qemu", () => {
   test("converts and compares", async () => {
-    const { path } = await source("from");
-    const to = await empty("to");
+    const { uri, log, folder } = served;
+    const { path } = await served.source("from");
+    const to = await served.empty("to");
     await execa("qemu-img", ["convert", "-n", "-f", "raw", "-O", "raw", path, uri("to")]);
     await execa("qemu-img", ["compare", "-f", "raw", "-F", "raw", uri("from"), uri("to")]);
     await execa("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", uri("to"), join(folder, "out.qcow2")]);
@@ -139,7 +90,8 @@ describe("qemu", () => {
   });
 
   test("writes, zeroes, discards, flushes and reads back at odd offsets", async () => {
-    const view = await empty("disk");
+    const { uri, log } = served;
+    const view = await served.empty("disk");
     const commands = [
       "write -P 0xaa 0 1M",
       "write -P 0xbb 513 70000",
@@ -171,7 +123,8 @@ describe("qemu", () => {
 
 describe("nbdfuse", () => {
   test.skipIf(!existsSync("/dev/fuse"))("makes a file of it, on which mkfs and e2fsck agree", async () => {
-    const view = await empty("disk");
+    const { log, folder, socketPath, blobs } = served;
+    const view = await served.empty("disk");
     const mountPoint = join(folder, "fuse");
     await mkdir(mountPoint);
     const file = join(mountPoint, "nbd");
