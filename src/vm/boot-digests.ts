@@ -22,7 +22,7 @@ export async function bootDigests(plan: Pick<PlanContext, "fileDigest">): Promis
 }
 
 /** Throws TplError `file-changed` where a guest would boot something else than `bootDigests` found when planning. */
-export async function requireSameBoot(step: Pick<StepContext, "hostFile">): Promise<void> {
-  await step.hostFile((await findKernel()).path);
-  await step.hostFile(await staticBusybox());
+export async function requireSameBoot(step: Pick<StepContext, "requireUnchanged">): Promise<void> {
+  await step.requireUnchanged((await findKernel()).path);
+  await step.requireUnchanged(await staticBusybox());
 }

@@ -44,6 +44,11 @@ export interface StepContext<Inputs = Record<string, unknown>> {
   readBlob(digest: Digest): Promise<Buffer>;
   /** A host file that `resolve` took the digest of, by the same path; fails when it changed since. */
   hostFile(path: string): Promise<Buffer>;
+  /**
+   * Fails when a host file that `resolve` took the digest of has changed since. For one that is read by other means
+   * than `hostFile`: called after the reading, it says that what was read is what stands in the key.
+   */
+  requireUnchanged(path: string): Promise<void>;
   /** A path as written in the template, made absolute against the template's folder. */
   hostPath(path: string): string;
 }

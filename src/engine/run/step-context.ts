@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Digest, Json } from "../artifact.ts";
 import { TplError } from "../errors.ts";
 import { canonicalJson, sha256 } from "../key/canonical.ts";
+import { planContext } from "../plan/plan-context.ts";
 import type { StepContext } from "../plugin/context.ts";
 import type { EngineStore } from "../store.ts";
 import type { Acquisition } from "./journal.ts";
@@ -77,6 +78,12 @@ export function openStepContext(options: StepContextOptions): OpenStepContext {
     },
     readBlob: (digest: Digest) => store.readBlob(digest),
     hostFile: (path) => hostFile(hostPath(path), path, options.resolved),
+    async requireUnchanged(path) {
+      // Remembered by what stat says of the file; the clock is held against the file's times.
+      const around = { folder: options.folder, facts: store.facts, now: Date.now, refresh: false };
+      const { digest } = await planContext(around).fileDigest(path);
+      if (!mentions(options.resolved, digest)) throw fileChanged(path);
+    },
     hostPath,
   };
   return {
@@ -117,13 +124,16 @@ function uniquePath(runFolder: string): Promise<string> {
 async function hostFile(absolute: string, path: string, resolved: Record<string, Json>): Promise<Buffer> {
   const data = await readFile(absolute);
   const digest = `sha256:${sha256(data)}`;
-  if (!mentions(resolved, digest))
-    throw new TplError({
-      code: "file-changed",
-      message: `${path} changed while the build was running (or its step type did not resolve it)`,
-      hint: "run the build again",
-    });
+  if (!mentions(resolved, digest)) throw fileChanged(path);
   return data;
+}
+
+function fileChanged(path: string): TplError {
+  return new TplError({
+    code: "file-changed",
+    message: `${path} changed while the build was running (or its step type did not resolve it)`,
+    hint: "run the build again",
+  });
 }
 
 function mentions(value: Json, digest: string): boolean {

@@ -30,7 +30,10 @@ export const importFile = defineStep({
     return fault ? [{ path: ["file"], ...fault }] : [];
   },
   async run(step) {
-    return { image: await step.putImage(step.hostPath(step.inputs.file)) };
+    const { file } = step.inputs;
+    const image = await step.putImage(step.hostPath(file));
+    await step.requireUnchanged(file);
+    return { image };
   },
 });
 

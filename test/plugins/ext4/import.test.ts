@@ -1,7 +1,9 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { importFile } from "../../../src/plugins/ext4/import.ts";
+import { fileServices } from "../../../src/testing/file-services.ts";
 import { stepBench } from "../../../src/testing/step.ts";
 import { superblockBytes } from "./superblock-bytes.ts";
 
@@ -49,6 +51,20 @@ describe("ext4/import", () => {
     await using bench = await stepBench();
     await writeFile(join(bench.folder, "whole"), Buffer.concat([FILE_SYSTEM, Buffer.alloc(6144)]));
     expect(await bench.check(importFile, { file: "whole" })).toEqual([]);
+  });
+
+  it("keeps no image of a file that changed since its digest was taken", async () => {
+    const services = await fileServices(await mkdtemp(join(tmpdir(), "import-")));
+    const { putImage } = services;
+    services.putImage = async (path) => {
+      const image = await putImage(path);
+      await appendFile(path, "written by somebody meanwhile");
+      return image;
+    };
+    await using bench = await stepBench({ services });
+    const path = join(bench.folder, "whole");
+    await writeFile(path, Buffer.concat([FILE_SYSTEM, Buffer.alloc(6144)]));
+    await expect(bench.run(importFile, { file: path })).rejects.toMatchObject({ code: "file-changed" });
   });
 
   it("wants a path", async () => {
