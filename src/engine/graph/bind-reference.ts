@@ -64,7 +64,8 @@ function otherOutputs({ from }: FoundOutput, port: z.ZodType): string | undefine
     ([, schema]) => type !== undefined && portInfo(schema).type === type,
   );
   if (fitting.length > 0) return `its output "${fitting[0]![0]}" is ${portWords(port)}`;
-  if (type === "tree") return "a step that attaches an image makes a tree of it: tplgraph plugins ls shows which";
+  if (type === "tree")
+    return "a step that attaches an image makes a tree of it: tplgraph plugins ls shows which";
   if (type === "image") return "name the output of a step that makes an image";
   return undefined;
 }
