@@ -15,7 +15,7 @@ export interface Mount {
 }
 
 /** In the order they were mounted: the last one at a path is the one that is seen. */
-export function mounts(): Mount[] {
+function mounts(): Mount[] {
   return parseMountinfo(readFileSync("/proc/self/mountinfo", "utf8"));
 }
 

@@ -55,7 +55,7 @@ export const copy = defineStep({
 });
 
 /** `from` and `to` are absolute paths of folders; what is in the first goes into the second. */
-export function rsyncArguments(from: string, to: string, excludes: readonly string[]): string[] {
+function rsyncArguments(from: string, to: string, excludes: readonly string[]): string[] {
   return [
     // -A ACLs, -X extended attributes, -S holes stay holes, -H hard links.
     "-aHAXS",
