@@ -6,7 +6,7 @@
 import type { Artifact } from "../engine/artifact.ts";
 import type { ListedBlob } from "../engine/blobs.ts";
 import type { CacheRecord } from "../engine/run/record.ts";
-import type { Ref } from "../engine/store.ts";
+import type { KeptRef } from "./refs/refs.ts";
 import type { RunSummary } from "./runs.ts";
 
 export interface Limits {
@@ -24,7 +24,7 @@ export interface LiveRun {
 
 export interface Holdings {
   nowMs: number;
-  refs: readonly Ref[];
+  refs: readonly KeptRef[];
   records: readonly CacheRecord[];
   runs: readonly RunSummary[];
   liveRuns: readonly LiveRun[];
@@ -50,8 +50,8 @@ const YOUNG_MS = 3600 * 1000;
 export function collection(holdings: Holdings, limits: Limits): Collection {
   const { nowMs, refs, runs, liveRuns, blobs } = holdings;
   const oldestMs = nowMs - limits.keepDays * DAY_MS;
-  const { kept, evicted, isMarked } = judgeRecords(holdings, limits, oldestMs);
   const cutMs = Math.min(nowMs - YOUNG_MS, ...liveRuns.map(({ startMs }) => startMs));
+  const { kept, evicted, isMarked } = judgeRecords(holdings, limits, { oldestMs, cutMs });
   const swept = blobs.filter(({ putMs }, place) => !isMarked(place) && putMs !== undefined && putMs < cutMs);
   const told = new Set([
     ...kept.map(({ run }) => run),
@@ -75,11 +75,19 @@ export function sizeOf(blobs: readonly ListedBlob[]): number {
   return blobs.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-function judgeRecords(holdings: Holdings, limits: Limits, oldestMs: number) {
+function judgeRecords(
+  holdings: Holdings,
+  limits: Limits,
+  { oldestMs, cutMs }: { oldestMs: number; cutMs: number },
+) {
   const { refs, records, liveRuns } = holdings;
   const marks = new Marks(holdings);
   const named = new Set(refs.flatMap(({ outputs }) => Object.values(outputs).map(artifactId)));
-  for (const { outputs } of refs) marks.add(outputs);
+  for (const { outputs, former = [] } of refs) {
+    marks.add(outputs);
+    // Whoever goes on may have asked for the name when it still stood for this.
+    for (const past of former) if (Date.parse(past.until) >= cutMs) marks.add(past.outputs);
+  }
   for (const { outputs } of records) marks.add(outputs);
 
   const lastUse = lastUses(holdings);

@@ -86,7 +86,8 @@ function lookingAt(store: GcStore, options: GcOptions): () => Promise<Holdings> 
     const liveRuns = [...new Map([...starting, ...journalled].map((live) => [live.run, live])).values()];
     const places = new Map(blobs.map(({ digest }, place) => [digest, place]));
     const parts = new Map<string, Uint32Array>();
-    for (const artifact of [...refs, ...records].flatMap(({ outputs }) => Object.values(outputs))) {
+    const named = [...refs, ...refs.flatMap(({ former = [] }) => former), ...records];
+    for (const artifact of named.flatMap(({ outputs }) => Object.values(outputs))) {
       options.signal?.throwIfAborted();
       const id = artifactId(artifact);
       if (parts.has(id) || artifact.type === "data") continue;

@@ -77,6 +77,22 @@ test("a run that has begun and not ended keeps the records, also before it has a
   expect(report).toMatchObject({ records: [], blobs: [], liveRuns: [{ run: "rgoing" }] });
 });
 
+test("what a name stood for stays as long as somebody who asked before may use it", async () => {
+  const store = await open(scratchFolder());
+  const [first, second] = [await putOld(store, "first"), await putOld(store, "second")];
+  const startMs = Date.now();
+  await store.refs.set("moving", { outputs: { file: first } });
+  await store.refs.set("moving", { outputs: { file: second } });
+  const beside = { ...LIMITS, liveRuns: async () => [{ run: "rserve", startMs }] };
+  expect((await store.collectGarbage(beside)).blobs).toEqual([]);
+
+  const later = await openStore({ path: store.path, now: () => Date.now() + 2 * 3600_000 });
+  onTestFinished(() => later.close());
+  const { blobs } = await later.collectGarbage(LIMITS);
+  expect(blobs.map(({ digest }) => digest)).toEqual([first.digest]);
+  expect(await store.has(second)).toBe("present");
+});
+
 test("runs of before the limit go with their logs, unless a record that stays was made by them", async () => {
   const store = await open(scratchFolder());
   for (const run of ["r1", "r2"]) await store.runs.start(run, { template: "t", at: OLD.toISOString() });

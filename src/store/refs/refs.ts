@@ -10,9 +10,20 @@ import { readOnlyStore, storeFault, systemCode } from "../fault.ts";
 import { writeAtomically } from "../temporary.ts";
 import { parseRefName } from "./grammar.ts";
 
+/** A ref with what it stood for before, in the last days: somebody who asked then may still be using it. */
+export interface KeptRef extends Ref {
+  former?: FormerOutputs[];
+}
+
+interface FormerOutputs {
+  outputs: Ref["outputs"];
+  /** ISO 8601. */
+  until: string;
+}
+
 export type Refs = EngineStore["refs"] & {
   /** All of them, in the order of their names. */
-  list(): Promise<Ref[]>;
+  list(): Promise<KeptRef[]>;
   /** Removes a name; what it named stays. False: there was none. */
   remove(name: string): Promise<boolean>;
 };
@@ -30,12 +41,23 @@ export function folderRefs(options: { folder: string; readOnly: boolean; now(): 
   };
   return {
     async get(name) {
-      return readRef(locate(name).path);
+      const kept = readRef(locate(name).path);
+      if (!kept) return undefined;
+      const { former: _, ...ref } = kept;
+      return ref;
     },
     async set(text, ref) {
       assertWritable();
       const { name, path } = locate(text);
-      const content = { schema: "tplgraph.ref/1", ...ref, name, at: new Date(options.now()).toISOString() };
+      const at = new Date(options.now()).toISOString();
+      const former = formerOf(replaced(path), ref, at);
+      const content = {
+        schema: "tplgraph.ref/1",
+        ...ref,
+        name,
+        at,
+        ...(former.length > 0 ? { former } : {}),
+      };
       writeAtomically(folder, path, `${JSON.stringify(content, null, 2)}\n`, { durably: true });
     },
     async list() {
@@ -52,6 +74,33 @@ export function folderRefs(options: { folder: string; readOnly: boolean; now(): 
   };
 }
 
+/** The ref that is being replaced. A damaged one is nothing: replacing it is what mends it. */
+function replaced(path: string): KeptRef | undefined {
+  try {
+    return readRef(path);
+  } catch (error) {
+    if (error instanceof TplError && error.code === "ref-damaged") return undefined;
+    throw error;
+  }
+}
+
+/** A build or a mount that goes on for longer than this, on an image that lost all its names, may lose it to a collection. */
+const FORMER_MS = 7 * 24 * 3600 * 1000;
+
+/** What `ref` stood for until now, beside what it stood for before that. */
+function formerOf(ref: KeptRef | undefined, next: Pick<Ref, "outputs">, until: string): FormerOutputs[] {
+  if (!ref) return [];
+  const recent = (ref.former ?? []).filter((past) => Date.parse(until) - Date.parse(past.until) < FORMER_MS);
+  const digests = (outputs: Ref["outputs"]) =>
+    JSON.stringify(Object.values(outputs).map(({ digest }) => digest));
+  if (digests(ref.outputs) === digests(next.outputs)) return recent;
+  // A value needs nothing of the store.
+  const stored = Object.entries(ref.outputs).filter(([, { type }]) => type !== "data");
+  const outputs = Object.fromEntries(stored);
+  const others = recent.filter((past) => digests(past.outputs) !== digests(outputs));
+  return stored.length > 0 ? [...others, { outputs, until }] : others;
+}
+
 function refFiles(root: string): string[] {
   try {
     const names = readdirSync(root, { recursive: true, encoding: "utf8" });
@@ -62,7 +111,7 @@ function refFiles(root: string): string[] {
   }
 }
 
-function readRef(path: string): Ref | undefined {
+function readRef(path: string): KeptRef | undefined {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -71,7 +120,7 @@ function readRef(path: string): Ref | undefined {
     throw storeFault(error, `read ${path}`);
   }
   try {
-    const { schema: _, ...ref } = JSON.parse(text) as Ref & { schema: string };
+    const { schema: _, ...ref } = JSON.parse(text) as KeptRef & { schema: string };
     return ref;
   } catch (error) {
     throw new TplError({

@@ -55,6 +55,8 @@ describe("refs", () => {
     await store.refs.set("a", { outputs });
     writeFileSync(join(path, "refs/a/latest.json"), "");
     await expect(store.refs.get("a")).rejects.toMatchObject({ code: "ref-damaged" });
+    await store.refs.set("a", { outputs });
+    expect(await store.refs.get("a")).toMatchObject({ outputs });
   });
 });
 
