@@ -50,7 +50,8 @@ const YOUNG_MS = 3600 * 1000;
 export function collection(holdings: Holdings, limits: Limits): Collection {
   const { nowMs, refs, runs, liveRuns, blobs } = holdings;
   const oldestMs = nowMs - limits.keepDays * DAY_MS;
-  const cutMs = Math.min(nowMs - YOUNG_MS, ...liveRuns.map(({ startMs }) => startMs));
+  // The hour is also for what was looked up while planning, before the run began.
+  const cutMs = Math.min(nowMs, ...liveRuns.map(({ startMs }) => startMs)) - YOUNG_MS;
   const { kept, evicted, isMarked } = judgeRecords(holdings, limits, { oldestMs, cutMs });
   const swept = blobs.filter(({ putMs }, place) => !isMarked(place) && putMs !== undefined && putMs < cutMs);
   const told = new Set([

@@ -3,6 +3,7 @@
  * killed at any point: records go before the blobs they name, what may go is judged again between the two, and a
  * blob that is put again meanwhile stays. What it leaves undone, the next one does.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Artifact, Digest } from "../engine/artifact.ts";
 import type { BlobStore, ListedBlob } from "../engine/blobs.ts";
 import { TplError } from "../engine/errors.ts";
@@ -52,16 +53,14 @@ export async function collectGarbage(store: GcStore, options: GcOptions): Promis
   const first = await look();
   const planned = collection(first, options);
   if (options.dryRun) return { ...planned, liveRuns: first.liveRuns };
-  for (const { key } of planned.records) {
-    options.signal?.throwIfAborted();
+  for await (const { key } of interruptibly(planned.records, options)) {
     await store.facts.set(evictionFact(key), null);
     await store.records.remove(key);
   }
   // What was named meanwhile stays; what was evicted is evicted already.
   const second = await look();
   const { blobs, cutMs, kept } = collection(second, { keepDays: Number.POSITIVE_INFINITY });
-  for (const { digest } of manifestsFirst(blobs, planned.records)) {
-    options.signal?.throwIfAborted();
+  for await (const { digest } of interruptibly(manifestsFirst(blobs, planned.records), options)) {
     await store.blobs.remove(digest, { unlessPutSinceMs: cutMs });
   }
   const live = new Set(second.liveRuns.map(({ run }) => run));
@@ -120,6 +119,17 @@ function manifestsFirst(blobs: readonly ListedBlob[], evicted: readonly CacheRec
   );
   const isManifest = ({ digest }: ListedBlob) => manifests.has(digest);
   return [...blobs.filter(isManifest), ...blobs.filter((blob) => !isManifest(blob))];
+}
+
+const ITEMS_A_TURN = 200;
+
+/** What is done with an item waits for nothing: without a pause no signal would ever be noticed. */
+async function* interruptibly<T>(items: readonly T[], { signal }: GcOptions): AsyncGenerator<T> {
+  for (const [place, item] of items.entries()) {
+    if (place % ITEMS_A_TURN === 0) await nextTurn();
+    signal?.throwIfAborted();
+    yield item;
+  }
 }
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {

@@ -103,6 +103,19 @@ test("runs of before the limit go with their logs, unless a record that stays wa
   expect(readdirSync(join(store.path, "runs"))).toEqual(["r1"]);
 });
 
+test("ends when it is told to, with the rest left for the next one", async () => {
+  const store = await open(scratchFolder());
+  for (let n = 0; n < 1000; n++) await putOld(store, `stray ${n}`);
+  const abort = new AbortController();
+  const liveRuns = async () => {
+    setImmediate(() => abort.abort(new Error("told to end")));
+    return [];
+  };
+  const collecting = store.collectGarbage({ ...LIMITS, liveRuns, signal: abort.signal });
+  await expect(collecting).rejects.toThrow("told to end");
+  expect((await store.collectGarbage(LIMITS)).kept).toEqual({ blobs: 0, bytes: 0 });
+});
+
 test("killed at any moment, it leaves a store that is whole, and the next one finishes", async () => {
   const path = scratchFolder();
   const store = await open(path);
