@@ -31,6 +31,7 @@ async function serve(cli: Cli, flags: ServeFlags, ref: string): Promise<number> 
     ending: "ending the clients' connections",
     async open(step, image) {
       const disk = await step.openDisk({ image, readOnly });
+      checkPlace(path); // once more: what is there by now is somebody else's, and not to be removed with our things
       await step.acquire({ kind: "file", path }, () => symlink(disk.socketPath, path));
       const uri = `nbd+unix:///?socket=${encodeURI(path)}`;
       if (cli.flags.json)
