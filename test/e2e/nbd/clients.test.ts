@@ -5,8 +5,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { deviceError, emptyMap, exportImage } from "../../../src/image/index.ts";
-import { zeroDevice } from "../../../src/testing/devices.ts";
+import { deviceError, emptyMap, exportImage, NbdServer } from "../../../src/image/index.ts";
+import { memoryDevice, zeroDevice } from "../../../src/testing/devices.ts";
 import { seeded } from "../../image/seeded.ts";
 import { MIB, type ServedViews, SIZE, serveViews } from "./served-views.ts";
 
@@ -44,6 +44,25 @@ describe("nbdinfo", () => {
       { "export-name": "two", "export-size": 12345, is_read_only: true, can_trim: false },
     ]);
     expect(log).toEqual([]);
+  });
+});
+
+describe("a loopback port", () => {
+  test.each([
+    ["127.0.0.1", "127.0.0.1"],
+    ["::1", "[::1]"],
+  ] as const)("of %s serves copies", async (host, inUri) => {
+    const { content } = await served.source("from");
+    const server = new NbdServer();
+    const copy = Buffer.alloc(SIZE);
+    server.addExport("copy", memoryDevice(copy));
+    await server.listen({ port: 0, host });
+    try {
+      await execa("nbdcopy", [served.uri("from"), `nbd://${inUri}:${server.port}/copy`]);
+    } finally {
+      await server.close();
+    }
+    expect(copy.equals(content)).toBe(true);
   });
 });
 
