@@ -44,9 +44,15 @@ export function planContext(options: PlanContextOptions): PlanContext {
     ) {
       const known = options.refresh ? undefined : await facts.get(`name:${name}`);
       if (known && now() - known.at < maxAgeMs) return known.value as T;
-      const value = await lookUp();
-      await facts.set(`name:${name}`, value);
-      return value;
+      try {
+        const value = await lookUp();
+        await facts.set(`name:${name}`, value);
+        return value;
+      } catch (error) {
+        // Offline, what it stood for the last time is better than no build; --refresh insists.
+        if (known) return known.value as T;
+        throw error;
+      }
     },
   };
 }

@@ -83,7 +83,7 @@ export interface PlanContext {
   readHead(path: string, bytes: number): Promise<Buffer>;
   /**
    * What a mutable name stands for now: `lookUp`'s answer, remembered under `name` in the store for
-   * `maxAgeMs` (default one day) unless `--refresh`. The only place where planning may start a process.
+   * `maxAgeMs` (default one day) unless `--refresh`; longer when `lookUp` fails. The only place where planning may start a process.
    */
   remember<T extends Json>(
     name: string,

@@ -28,6 +28,14 @@ it("asks once what a mutable name stands for, and again after its time or when t
   expect(await context(0, true, store).plan.remember("archive", lookUp)).toBe(3);
 });
 
+it("keeps the old answer when there is no new one to be had, unless it is told to refresh", async () => {
+  const { store, plan } = context(0);
+  await plan.remember("archive", async () => 1);
+  const offline = () => Promise.reject(new Error("offline"));
+  expect(await context(2 * DAY_MS, false, store).plan.remember("archive", offline)).toBe(1);
+  await expect(context(0, true, store).plan.remember("archive", offline)).rejects.toThrow("offline");
+});
+
 it("sees a changed file although its size and modification time are the same", async () => {
   const { plan } = context();
   const path = join(folder, "script.sh");
