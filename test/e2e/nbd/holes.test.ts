@@ -66,6 +66,7 @@ describe("copies", () => {
     const before = view.stats().readBytes;
     for (const [name, command] of [
       ["nbdcopy", ["nbdcopy", served.uri("disk")]],
+      ["nbdcopy-to-zeros", ["nbdcopy", "--destination-is-zero", served.uri("disk")]],
       ["qemu", ["qemu-img", "convert", "-f", "raw", "-O", "raw", served.uri("disk")]],
     ] as const) {
       const path = join(served.folder, `${name}.raw`);
