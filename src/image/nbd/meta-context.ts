@@ -1,6 +1,6 @@
 /**
  * Metadata contexts (proto.md, "Metadata querying"): what a client can ask about ranges of an export without
- * reading them. Two: `base:allocation` tells what is zeros, `tplgraph:dirty` what was changed since the export's
+ * reading them. Two: `base:allocation` tells what is zeros, `x-tplgraph:dirty` what was changed since the export's
  * device was opened.
  */
 import type { Extent } from "../device.ts";
@@ -14,7 +14,7 @@ export interface MetaContext {
   flagsOf(extent: Extent): number;
 }
 
-/** The flag of `tplgraph:dirty`, as in QEMU's contexts for dirty bitmaps: bit 0, changed. */
+/** The flag of `x-tplgraph:dirty`, as in QEMU's contexts for dirty bitmaps: bit 0, changed. */
 const STATE_DIRTY = 1 << 0;
 
 const META_CONTEXTS: readonly MetaContext[] = [
@@ -23,7 +23,7 @@ const META_CONTEXTS: readonly MetaContext[] = [
     name: "base:allocation",
     flagsOf: (extent) => (extent.kind === "hole" ? STATE.HOLE | STATE.ZERO : 0),
   },
-  { id: 2, name: "tplgraph:dirty", flagsOf: (extent) => (extent.dirty ? STATE_DIRTY : 0) },
+  { id: 2, name: "x-tplgraph:dirty", flagsOf: (extent) => (extent.dirty ? STATE_DIRTY : 0) },
 ];
 
 export interface MetaContextQuery {

@@ -39,7 +39,7 @@ describe("nbdinfo", () => {
         block_size_minimum: 1,
         block_size_preferred: 4096,
         block_size_maximum: 32 * MIB,
-        contexts: ["base:allocation", "tplgraph:dirty"],
+        contexts: ["base:allocation", "x-tplgraph:dirty"],
       },
       { "export-name": "two", "export-size": 12345, is_read_only: true, can_trim: false },
     ]);

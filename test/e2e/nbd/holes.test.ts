@@ -52,7 +52,7 @@ describe("nbdinfo --map", () => {
 
   test("shows what was changed", async () => {
     await sparse("disk");
-    const { stdout } = await execa("nbdinfo", ["--map=tplgraph:dirty", "--json", served.uri("disk")]);
+    const { stdout } = await execa("nbdinfo", ["--map=x-tplgraph:dirty", "--json", served.uri("disk")]);
     const map = merged(JSON.parse(stdout));
     expect(map).toEqual(
       merged(EXTENTS.map(({ offset, length, isDirty }) => ({ offset, length, type: isDirty ? 1 : 0 }))),

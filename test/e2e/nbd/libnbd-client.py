@@ -13,7 +13,7 @@ MIB = 1024 * 1024
 seen = {}
 
 
-def connect(contexts=("base:allocation", "tplgraph:dirty")):
+def connect(contexts=("base:allocation", "x-tplgraph:dirty")):
     h = nbd.NBD()
     for context in contexts:
         h.add_meta_context(context)
@@ -47,7 +47,7 @@ def refused(call):
 
 
 h = connect()
-seen["contexts"] = [h.can_meta_context("base:allocation"), h.can_meta_context("tplgraph:dirty")]
+seen["contexts"] = [h.can_meta_context("base:allocation"), h.can_meta_context("x-tplgraph:dirty")]
 seen["structured"] = h.get_structured_replies_negotiated()
 seen["status"] = status(h, 8 * MIB, 0)
 seen["status_one"] = status(h, 8 * MIB - 1000, 1000, nbd.CMD_FLAG_REQ_ONE)

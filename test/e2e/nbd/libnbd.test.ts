@@ -24,9 +24,9 @@ test("libnbd gets status, holes, flags and errors as the specification has them"
     structured: true,
     status: {
       "base:allocation": [0, MIB, 0, MIB, HOLE_ZERO, MIB, 0, 5 * MIB, HOLE_ZERO],
-      "tplgraph:dirty": [0, 8 * MIB, 0],
+      "x-tplgraph:dirty": [0, 8 * MIB, 0],
     },
-    status_one: { "base:allocation": [1000, MIB - 1000, 0], "tplgraph:dirty": [1000, 8 * MIB - 1000, 0] },
+    status_one: { "base:allocation": [1000, MIB - 1000, 0], "x-tplgraph:dirty": [1000, 8 * MIB - 1000, 0] },
     read: [
       [
         ["data", 0, MIB],
@@ -45,7 +45,7 @@ test("libnbd gets status, holes, flags and errors as the specification has them"
     kept_zero: [[0, MIB, 0, MIB, HOLE_ZERO], [0]],
     trimmed: {
       "base:allocation": [0, MIB, 0, 7 * MIB, HOLE_ZERO],
-      "tplgraph:dirty": [0, MIB, DIRTY, MIB, 0, MIB, DIRTY, 5 * MIB, 0],
+      "x-tplgraph:dirty": [0, MIB, DIRTY, MIB, 0, MIB, DIRTY, 5 * MIB, 0],
     },
     multi_conn: [true, true],
     no_context: "EINVAL",

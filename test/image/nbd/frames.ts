@@ -18,7 +18,7 @@ const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((array) =>
 const u32s = fc.oneof(fc.nat(300), fc.nat(2 * FUZZED_BYTES), fc.nat(0xffffffff));
 const name = fc.oneof({ weight: 4, arbitrary: fc.constant(FUZZED_EXPORT) }, fc.string());
 const query = fc.oneof(
-  fc.constantFrom("base:", "base:allocation", "tplgraph:", "tplgraph:dirty", "qemu:", ""),
+  fc.constantFrom("base:", "base:allocation", "x-tplgraph:", "x-tplgraph:dirty", "qemu:", ""),
   fc.string(),
 );
 
@@ -73,7 +73,7 @@ const beginning = fc.constantFrom(
   [
     u32(1),
     optionFrame(8, Buffer.alloc(0)),
-    optionFrame(10, metaContextQuery(FUZZED_EXPORT, ["base:allocation", "tplgraph:dirty"])),
+    optionFrame(10, metaContextQuery(FUZZED_EXPORT, ["base:allocation", "x-tplgraph:dirty"])),
     optionFrame(7, infoRequest(FUZZED_EXPORT)),
   ],
 );

@@ -235,13 +235,13 @@ describe("metadata contexts", () => {
   }
 
   test.each([
-    [[], ["base:allocation", "tplgraph:dirty"]],
+    [[], ["base:allocation", "x-tplgraph:dirty"]],
     [["base:"], ["base:allocation"]],
     [
-      ["tplgraph:", "base:allocation"],
-      ["base:allocation", "tplgraph:dirty"],
+      ["x-tplgraph:", "base:allocation"],
+      ["base:allocation", "x-tplgraph:dirty"],
     ],
-    [["tplgraph:dirty"], ["tplgraph:dirty"]],
+    [["x-tplgraph:dirty"], ["x-tplgraph:dirty"]],
     [["base:unknown", "qemu:", "no colon", ""], []],
   ])("are listed for the queries %j", async (queries, names) => {
     const client = await fixture.connect();
@@ -254,11 +254,11 @@ describe("metadata contexts", () => {
 
   test.each([
     [[], []],
-    [["base:", "tplgraph:"], []],
+    [["base:", "x-tplgraph:"], []],
     [["base:allocation", "base:allocation", "qemu:x"], ["base:allocation"]],
     [
-      ["tplgraph:dirty", "base:allocation"],
-      ["base:allocation", "tplgraph:dirty"],
+      ["x-tplgraph:dirty", "base:allocation"],
+      ["base:allocation", "x-tplgraph:dirty"],
     ],
   ])("are set by the queries %j, each with an id of its own", async (queries, names) => {
     const client = await fixture.connect();

@@ -168,7 +168,7 @@ describe("a structured read", () => {
 });
 
 describe("block status", () => {
-  const BOTH = ["base:allocation", "tplgraph:dirty"];
+  const BOTH = ["base:allocation", "x-tplgraph:dirty"];
   const HOLE_ZERO = 3;
   const DIRTY = 1;
 
@@ -228,7 +228,7 @@ describe("block status", () => {
   });
 
   test("is about the selected context alone", async () => {
-    const client = await clientOf(device(), ["tplgraph:dirty"]);
+    const client = await clientOf(device(), ["x-tplgraph:dirty"]);
     client.request({ type: BLOCK_STATUS, length: 120 });
     expect(await status(client)).toEqual([undefined, undefined, [100, 0, 20, DIRTY]]);
   });
