@@ -16,13 +16,14 @@ steps:
     with:
       image: { template: ${join(root, "templates/python.yaml")}, output: rootfs }
       memoryMiB: 512
-      start: "n=0; while :; do n=$((n+1)); echo $n > /run/counter; sleep 0.1; done"
+      start: "cat /proc/sys/kernel/random/boot_id > /run/boot; n=0; while :; do n=$((n+1)); echo $n > /run/counter; sleep 0.1; done"
       ready: { command: "test -s /run/counter && test $(cat /run/counter) -gt 20" }
 outputs:
   snapshot: \${{ steps.machine.snapshot }}
 `,
   );
   await build([template, "--tag", "counter:test"]);
+  // Linux makes the boot's id when it is first read: `start` did, before the machine was paused.
   const read = "cat /run/counter /proc/sys/kernel/random/boot_id";
   const [first, second] = [
     await cli(["resume", "counter:test", "--exec", read]),

@@ -8,7 +8,9 @@ import { resumeVm } from "../../../src/vm/resume.ts";
 import { parseManifest } from "../../../src/vm/snapshot.ts";
 import { tinyMachine, type VmBench, vmBench } from "./guest.ts";
 
-const COUNT = "n=0; while :; do n=$((n+1)); echo $n > /run/counter; sleep 0.1; done";
+/** Linux makes the boot's id when it is first read: here, before the machine is paused. */
+const COUNT =
+  "cat /proc/sys/kernel/random/boot_id > /run/boot; n=0; while :; do n=$((n+1)); echo $n > /run/counter; sleep 0.1; done";
 const READ = "cat /run/counter /proc/sys/kernel/random/boot_id";
 
 /** Starts the machine of a snapshot, runs commands in it, and returns what they printed. */
