@@ -3,8 +3,8 @@
  * whole log is, what to do. No stack trace unless it is asked for.
  */
 import { TplError } from "../engine/errors.ts";
+import type { ErrorData } from "../engine/run/error-data.ts";
 import { errorData } from "../engine/run/error-data.ts";
-import type { ErrorData } from "../engine/run/event.ts";
 import { type Paint, plain } from "./paint.ts";
 import { printable } from "./text-width.ts";
 

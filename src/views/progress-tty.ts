@@ -3,7 +3,8 @@
  * each running step and one for the whole. The live part is drawn anew at most ten times a second, never wraps
  * and is never higher than the window, so that moving up over it always meets its first line.
  */
-import type { NodeStatus, RunEvent } from "../engine/run/event.ts";
+import type { RunEvent } from "../engine/run/event.ts";
+import type { NodeStatus } from "../engine/run/record.ts";
 import { bytes, seconds } from "./amounts.ts";
 import { type Colour, type Paint, plain } from "./paint.ts";
 import { applyEvent, newProgressState, type ProgressState, type RunningNode } from "./progress-state.ts";

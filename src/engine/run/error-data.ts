@@ -1,6 +1,16 @@
-/** An error as plain data, for events and run records. */
+/** Errors as plain data, for events and run records. */
 import { ToolError, TplError } from "../errors.ts";
-import type { ErrorData } from "./event.ts";
+
+/** An error as plain data: what an event or a run record keeps of it. */
+export interface ErrorData {
+  code: string;
+  message: string;
+  hint?: string;
+  command?: readonly string[];
+  exitCode?: number | null;
+  lastLines?: readonly string[];
+  stack?: string;
+}
 
 export function errorData(error: unknown): ErrorData {
   if (error instanceof ToolError) {

@@ -1,10 +1,9 @@
 /** Everything a run tells while it runs: one discriminated union, and the only thing progress views read. A contract. */
 import type { Artifact } from "../artifact.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { ErrorData } from "./error-data.ts";
 import type { Acquisition } from "./journal.ts";
-import type { RunCounts } from "./record.ts";
-
-export type NodeStatus = "hit" | "built" | "failed" | "cancelled" | "skipped";
+import type { NodeStatus, RunCounts } from "./record.ts";
 
 /** `at` is ISO 8601, UTC. `node` is a node's id. */
 export type RunEvent = { at: string } & (
@@ -28,14 +27,3 @@ export type RunEvent = { at: string } & (
 
 /** An event before it is given its time. */
 export type Unstamped<E> = E extends unknown ? Omit<E, "at"> : never;
-
-/** An error as plain data: what an event or a run record keeps of it. */
-export interface ErrorData {
-  code: string;
-  message: string;
-  hint?: string;
-  command?: readonly string[];
-  exitCode?: number | null;
-  lastLines?: readonly string[];
-  stack?: string;
-}

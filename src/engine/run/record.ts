@@ -1,6 +1,6 @@
 /** What is kept of a build: the cache's record of one key, and the run record of one run. */
 import type { Artifact, Json } from "../artifact.ts";
-import type { ErrorData, NodeStatus } from "./event.ts";
+import type { ErrorData } from "./error-data.ts";
 
 /** What the cache keeps under a key. */
 export interface CacheRecord {
@@ -17,6 +17,8 @@ export interface CacheRecord {
   host: string;
   at: string;
 }
+
+export type NodeStatus = "hit" | "built" | "failed" | "cancelled" | "skipped";
 
 export interface RunCounts {
   hit: number;
