@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { storeLocation } from "../../src/store/location.ts";
 
-const cwd = "/work";
+const cwd = "/project";
 const config = { store: "../shared", folder: "/project/conf" };
 const env = { HOME: "/home/me", XDG_CACHE_HOME: "/cache", TPLGRAPH_STORE: "fromenv" };
 
 test.for([
-  ["--store", { option: "mine", config, env, cwd }, "/work/mine"],
-  ["TPLGRAPH_STORE", { config, env, cwd }, "/work/fromenv"],
+  ["--store", { option: "mine", config, env, cwd }, "/project/mine"],
+  ["TPLGRAPH_STORE", { config, env, cwd }, "/project/fromenv"],
   ["config", { config, env: { ...env, TPLGRAPH_STORE: "" }, cwd }, "/project/shared"],
   ["default", { env: { HOME: "/home/me", XDG_CACHE_HOME: "/cache" }, cwd }, "/cache/tplgraph"],
   ["default", { env: { HOME: "/home/me", XDG_CACHE_HOME: "relative" }, cwd }, "/home/me/.cache/tplgraph"],
