@@ -1,6 +1,6 @@
 /**
  * Where the packages of a Debian suite come from: the sources that this machine's apt has for it (asked of apt
- * itself), a mirror that the template names, or Debian's own archive.
+ * itself), or a mirror that the template names.
  */
 import { readFile } from "node:fs/promises";
 import { TplError } from "../../engine/errors.ts";
@@ -16,10 +16,7 @@ export type AptSource = {
   signedBy?: string;
 };
 
-/** The rolling suites have no updates beside them. */
-const ROLLING = new Set(["unstable", "sid", "experimental"]);
-
-/** Sources for `suite` and its updates, never empty. Throws TplError `credentials-in-source`. */
+/** Sources for `suite` and its updates, never empty. Throws TplError `credentials-in-source` or `no-apt-source`. */
 export async function sourcesFor(suite: string, mirror?: string): Promise<AptSource[]> {
   const sources = mirror ? [{ uri: withoutSlash(mirror), suite }] : await machineSources(suite);
   const secret = sources.find(({ uri }) => new URL(uri).password !== "");
@@ -29,7 +26,12 @@ export async function sourcesFor(suite: string, mirror?: string): Promise<AptSou
       message: `the source of ${secret.suite} on ${new URL(secret.uri).host} has a password in its URI, which would end up in the image`,
       hint: "put it into a file below /etc/apt/auth.conf.d (apt_auth.conf(5)): apt finds it there",
     });
-  return sources.length > 0 ? sources : debianArchive(suite);
+  if (sources.length > 0) return sources;
+  throw new TplError({
+    code: "no-apt-source",
+    message: `this machine's apt has no source for the suite ${suite}`,
+    hint: "give the step a `mirror`, or add the suite to the sources in /etc/apt",
+  });
 }
 
 /** One line of a sources.list. */
@@ -51,16 +53,6 @@ async function machineSources(suite: string): Promise<AptSource[]> {
   }
   // Updates without the suite itself are no source to bootstrap from.
   return sources.some((source) => source.suite === suite) ? sources : [];
-}
-
-function debianArchive(suite: string): AptSource[] {
-  const archive = { uri: "http://deb.debian.org/debian", suite };
-  if (ROLLING.has(suite)) return [archive];
-  return [
-    archive,
-    { ...archive, suite: `${suite}-updates` },
-    { uri: "http://deb.debian.org/debian-security", suite: `${suite}-security` },
-  ];
 }
 
 /** apt tells the file that a source stands in (`/etc/apt/sources.list.d/debian.sources:1`), but not its keyring. */

@@ -29,7 +29,7 @@ type Release = AptSource & {
 
 /**
  * The archive of `suite` as this machine's apt sees it now, or as `mirror` has it. Throws TplError
- * `archive-unreachable`, `not-an-archive` or `credentials-in-source`.
+ * `archive-unreachable`, `not-an-archive`, `no-apt-source` or `credentials-in-source`.
  */
 export function archiveDate(
   plan: Pick<PlanContext, "remember">,

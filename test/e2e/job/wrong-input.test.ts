@@ -65,6 +65,13 @@ const WRONG: [what: string, template: string, code: string, line: number, says: 
     6,
     /empty/,
   ],
+  [
+    "a suite that this machine's apt has no source for",
+    "steps:\n  debian:\n    uses: bootstrap/debian\n    with:\n      suite: nowhere\n",
+    "no-apt-source",
+    6,
+    /mirror/,
+  ],
 ];
 
 describe("wrong input", () => {

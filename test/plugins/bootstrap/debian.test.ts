@@ -38,7 +38,7 @@ describe("bootstrap/debian", () => {
       packages: ["systemd", "udev"],
       components: ["main"],
     };
-    const sources = [{ uri: "http://deb.debian.org/debian", suite: "bookworm", signedBy: "/k.gpg" }];
+    const sources = [{ uri: "http://mirror.example/debian", suite: "bookworm", signedBy: "/k.gpg" }];
     const args = mmdebstrapArguments({ ...options, docs: "keep" }, sources, "/s/apt.conf", "/s/root");
     expect(args).toEqual([
       "--mode=root",
@@ -50,7 +50,7 @@ describe("bootstrap/debian", () => {
       "--",
       "bookworm",
       "/s/root",
-      "deb [signed-by=/k.gpg] http://deb.debian.org/debian bookworm main",
+      "deb [signed-by=/k.gpg] http://mirror.example/debian bookworm main",
     ]);
     const dropping = mmdebstrapArguments({ ...options, docs: "drop" }, sources, "/s/apt.conf", "/s/root");
     expect(dropping).toContain("--dpkgopt=path-include=/usr/share/doc/*/copyright");
