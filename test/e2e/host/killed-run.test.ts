@@ -62,7 +62,9 @@ describe.skipIf(process.geteuid!() !== 0)("what a killed run held", { timeout: 6
     hostOf(store, run).kill();
     child.kill("SIGKILL");
     await once(child, "exit");
-    expect(leftOfRun(store, run).length).toBeGreaterThanOrEqual(7);
+    // Two mounts, a loop device, two folders and the journal. What reads from the dead host may end by itself.
+    const lasting = leftOfRun(store, run).filter((line) => !line.startsWith("process "));
+    expect(lasting).toHaveLength(6);
     const { runs } = await cleanupDeadRuns(store);
     expect(runs).toEqual([expect.objectContaining({ run, fate: "released", failures: [] })]);
     expect(leftOfRun(store, run)).toEqual([]);
