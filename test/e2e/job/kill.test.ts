@@ -47,7 +47,7 @@ describe.each(STEPS)("during %s", (uses) => {
       if (signal === "SIGKILL") expect(result.signal).toBe("SIGKILL");
       else expect(result.exitCode, result.stderr.slice(-2000)).toBe(130);
       // For a run that was killed the disk host has 5 s; one that was told to stop has cleaned up before it ended.
-      await expect.poll(() => leftovers(store), { timeout: signal === "SIGKILL" ? 5000 : 1000 }).toEqual([]);
+      await expect.poll(() => leftovers(store), { timeout: signal === "SIGKILL" ? 5000 : 100 }).toEqual([]);
     },
     120_000,
   );
