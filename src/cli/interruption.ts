@@ -2,6 +2,8 @@
  * Ctrl-C and being told to end. The first time the work is cancelled, and cleaned up after; that is never cancelled, so
  * a second time only says what is being waited for.
  */
+import type { Terminal } from "./terminal.ts";
+
 export interface Interruption extends Disposable {
   /** Aborted by the first signal. */
   signal: AbortSignal;
@@ -33,4 +35,9 @@ export function listenForInterruption(options: InterruptionOptions): Interruptio
       for (const name of SIGNALS) process.off(name, onSignal);
     },
   };
+}
+
+/** For a command whose work ends at once when it is told to: says so the first time, and nothing more. */
+export function tellInterruption(terminal: Pick<Terminal, "err">): Interruption {
+  return listenForInterruption({ onFirst: () => terminal.err("interrupted"), onAgain: () => undefined });
 }

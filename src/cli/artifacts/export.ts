@@ -8,7 +8,7 @@ import type { Cli } from "../command.ts";
 import { disowningDamage } from "../disown-damage.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
-import { listenForInterruption } from "../interruption.ts";
+import { tellInterruption } from "../interruption.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export interface ExportTarget {
@@ -34,10 +34,7 @@ export async function exportArtifact(
   if (image.type !== "image")
     throw new Error(`bug: an image was asked for, and ${ref} is of type ${image.type}`);
   const { exportImage } = await import("../../image/export.ts");
-  using interruption = listenForInterruption({
-    onFirst: () => terminal.err("interrupted"),
-    onAgain: () => undefined,
-  });
+  using interruption = tellInterruption(terminal);
   return await failing(
     cli,
     async () => {

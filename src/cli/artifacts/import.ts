@@ -11,7 +11,7 @@ import type { Cli } from "../command.ts";
 import { debugLog } from "../debug-log.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
-import { listenForInterruption } from "../interruption.ts";
+import { tellInterruption } from "../interruption.ts";
 import { withStepContext } from "../step-surroundings.ts";
 import type { Terminal } from "../terminal.ts";
 import { openWorkspace } from "../workspace.ts";
@@ -23,10 +23,7 @@ export async function importArtifact(cli: Cli, path: string, newName: string): P
   await using workspace = await openWorkspace(flags);
   const store = await workspace.store();
   if (store.readOnly) throw readOnlyStore(store.path);
-  using interruption = listenForInterruption({
-    onFirst: () => terminal.err("interrupted"),
-    onAgain: () => undefined,
-  });
+  using interruption = tellInterruption(terminal);
   return await failing(
     cli,
     async () => {

@@ -5,17 +5,14 @@ import type { Cli } from "../command.ts";
 import { disown } from "../disown-damage.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
-import { listenForInterruption } from "../interruption.ts";
+import { tellInterruption } from "../interruption.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export async function verifyArtifacts(cli: Cli): Promise<number> {
   const { flags, terminal } = cli;
   await using workspace = await openWorkspace(flags, { create: "never" });
   const store = await workspace.store();
-  using interruption = listenForInterruption({
-    onFirst: () => terminal.err("interrupted"),
-    onAgain: () => undefined,
-  });
+  using interruption = tellInterruption(terminal);
   return await failing(
     cli,
     async () => {

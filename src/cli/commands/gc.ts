@@ -6,7 +6,7 @@ import { bytes, count } from "../../views/amounts.ts";
 import type { Action, Cli } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
-import { listenForInterruption } from "../interruption.ts";
+import { tellInterruption } from "../interruption.ts";
 import { openWorkspace } from "../workspace.ts";
 
 interface GcFlags {
@@ -30,10 +30,7 @@ async function gc(cli: Cli, { keepStorage, keepDays, dryRun = false }: GcFlags):
   const { flags, terminal } = cli;
   await using workspace = await openWorkspace(flags, { create: "never", mode: dryRun ? "read" : "write" });
   const store = await workspace.store();
-  using interruption = listenForInterruption({
-    onFirst: () => terminal.err("interrupted"),
-    onAgain: () => undefined,
-  });
+  using interruption = tellInterruption(terminal);
   return await failing(
     cli,
     async () => {
