@@ -30,7 +30,7 @@ export async function withStepContext<T>(
   const { step } = openStepContext({
     ...{ run, node: name, signal, scope, store, services },
     ...{ inputs: {}, resolved: {}, folder: process.cwd() },
-    ...{ onLog: log, onProgress: nothing, onAcquired: nothing, onReleased: nothing },
+    ...{ onLog: log, onTool: () => nothing, onProgress: nothing, onAcquired: nothing, onReleased: nothing },
   });
   try {
     return await work(step);

@@ -3,6 +3,7 @@
  * written atomically and verified when read; two processes may use one store at once.
  */
 import type { Artifact, Digest, Json } from "./artifact.ts";
+import type { RunEvent } from "./run/event.ts";
 import type { CacheRecord, RunRecord } from "./run/record.ts";
 
 export interface EngineStore {
@@ -36,6 +37,8 @@ export interface EngineStore {
     start(run: string, about: { template: string; at: string }): Promise<void>;
     /** Appends lines to a node's log. Buffered; `finish` flushes. */
     log(run: string, node: string, line: string): void;
+    /** Keeps an event for whoever follows or looks back at a run that builds something. Buffered as logs are. */
+    event(run: string, event: RunEvent): void;
     /** Where a node's log is, for messages. */
     logPath(run: string, node: string): string;
     finish(record: RunRecord): Promise<void>;

@@ -1,7 +1,7 @@
 /**
- * Past runs and those going on: `runs/RUN/started.json`, `NODE.log` for each node, and `record.json` when the run
- * has come to its end. A run without a record is going on or was killed. Log lines reach their file within
- * 250 ms, so that another process can follow them and a crash keeps them.
+ * Past runs and those going on: `runs/RUN/started.json`, `NODE.log` for each node, `events.jsonl` where anything was
+ * to be built, and `record.json` when the run has come to its end. A run without a record is going on or was killed.
+ * Lines reach their files within 250 ms, so that another process can follow them and a crash keeps them.
  */
 import { hash } from "node:crypto";
 import { appendFileSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -10,6 +10,7 @@ import { TplError } from "../engine/errors.ts";
 import type { RunRecord } from "../engine/run/record.ts";
 import type { EngineStore } from "../engine/store.ts";
 import { readOnlyStore, storeFault, systemCode } from "./fault.ts";
+import { eventFilter, type KeptEvents, readEvents } from "./run-events.ts";
 import { writeAtomically } from "./temporary.ts";
 
 /** A run as `runs ls` tells it. */
@@ -30,6 +31,11 @@ export type Runs = EngineStore["runs"] & {
   get(run: string): Promise<RunSummary | undefined>;
   /** The nodes of a run that have a log, in the order of their names. */
   logs(run: string): Promise<{ node: string; path: string }[]>;
+  /**
+   * The events that were kept of a run, from a place in their file that an earlier reading ended at (0 by default).
+   * Undefined where none were: it is unknown, or all was cached.
+   */
+  events(run: string, options?: { from?: number }): Promise<KeptEvents | undefined>;
   /** Removes a run's record and logs. */
   remove(run: string): Promise<void>;
   /** Writes what is buffered. */
@@ -44,9 +50,11 @@ export function folderRuns(options: { folder: string; readOnly: boolean }): Runs
   const { folder, readOnly } = options;
   const root = join(folder, "runs");
   const writer = new LogWriter();
+  const filters = new Map<string, ReturnType<typeof eventFilter>>();
   const assertWritable = () => {
     if (readOnly) throw readOnlyStore(folder);
   };
+  const eventsPath = (run: string) => join(root, run, "events.jsonl");
   const logPath = (run: string, node: string) => join(root, run, `${fileNameOf(node)}.log`);
   return {
     async start(run, about) {
@@ -59,6 +67,16 @@ export function folderRuns(options: { folder: string; readOnly: boolean }): Runs
       writer.append(logPath(run, node), line);
     },
     logPath,
+    event(run, event) {
+      assertWritable();
+      const keeps = filters.get(run) ?? eventFilter();
+      filters.set(run, keeps);
+      const line = keeps(event);
+      if (line !== undefined) writer.append(eventsPath(run), line);
+    },
+    async events(run, { from = 0 } = {}) {
+      return isRunId(run) ? readEvents(eventsPath(run), from) : undefined;
+    },
     async finish(record) {
       assertWritable();
       writer.flush();

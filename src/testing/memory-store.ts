@@ -2,6 +2,7 @@
 import type { Artifact, Digest } from "../engine/artifact.ts";
 import { ArtifactDamaged, TplError } from "../engine/errors.ts";
 import { sha256 } from "../engine/key/canonical.ts";
+import type { RunEvent } from "../engine/run/event.ts";
 import type { CacheRecord, RunRecord } from "../engine/run/record.ts";
 import type { EngineStore, Fact, Ref } from "../engine/store.ts";
 
@@ -14,6 +15,7 @@ export interface MemoryStore extends EngineStore {
     missing: Set<string>;
     runs: RunRecord[];
     logs: string[];
+    events: RunEvent[];
   };
 }
 
@@ -27,8 +29,9 @@ export function memoryStore(options: { now?: () => number } = {}): MemoryStore {
   const missing = new Set<string>();
   const runs: RunRecord[] = [];
   const logs: string[] = [];
+  const events: RunEvent[] = [];
   return {
-    contents: { records, blobs, missing, runs, logs },
+    contents: { records, blobs, missing, runs, logs, events },
     readOnly: false,
     records: {
       get: async (key) => records.get(key),
@@ -53,6 +56,7 @@ export function memoryStore(options: { now?: () => number } = {}): MemoryStore {
     runs: {
       start: async () => undefined,
       log: (_run, node, line) => void logs.push(`${node}: ${line}`),
+      event: (_run, event) => void events.push(event),
       logPath: (run, node) => `${run}/${node}.log`,
       finish: async (record) => void runs.push(record),
     },

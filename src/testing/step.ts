@@ -81,6 +81,7 @@ export async function stepBench(options: StepBenchOptions = {}): Promise<StepBen
       store,
       services,
       onLog: (line) => log.push(line),
+      onTool: () => () => undefined,
       onProgress: (done, total, unit) => progress.push({ done, total, unit }),
       onAcquired: () => {},
       onReleased: () => {},

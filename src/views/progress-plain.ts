@@ -26,6 +26,8 @@ export function plainLine(event: RunEvent): string | undefined {
         `${event.node || "run"}: could not be released: ${event.hook}: ${event.error.message}`,
       );
     case "node-progress":
+    case "tool-started":
+    case "tool-finished":
     case "run-finished":
       return undefined;
   }

@@ -15,6 +15,7 @@ import type { EngineStore } from "../store.ts";
 import { errorData } from "./error-data.ts";
 import type { RunEvent, Unstamped } from "./event.ts";
 import type { Values } from "./leases.ts";
+import type { Placement } from "./record.ts";
 import { type CleanupFailure, Scope } from "./scope.ts";
 import type { Services } from "./services.ts";
 import { openStepContext } from "./step-context.ts";
@@ -30,7 +31,7 @@ export interface NodeBuilderOptions {
   onError?(node: string, error: unknown): Promise<void>;
 }
 
-export interface Surroundings {
+export interface Surroundings extends Partial<Placement> {
   known: ReadonlyMap<string, Known>;
   /** Values of the resources that the node holds. */
   resources: ReadonlyMap<string, Values>;
@@ -50,6 +51,7 @@ type Fault = () => Promise<Error | undefined>;
 export class NodeBuilder {
   readonly #options: NodeBuilderOptions;
   readonly #aftermath = new Set<unknown>();
+  #toolCalls = 0;
   /** By the values that were handed out: a resource may be held twice while a rebuilt one takes an old one's place. */
   readonly #held = new Map<Values, Held>();
 
@@ -65,7 +67,7 @@ export class NodeBuilder {
   /** Runs an artifact node and returns its outputs; nothing it took is left when this settles. */
   async run(node: GraphNode, around: Surroundings): Promise<Record<string, Artifact>> {
     const scope = new Scope(node.id);
-    this.#options.emit({ type: "node-started", node: node.id, uses: node.uses });
+    this.#options.emit({ type: "node-started", node: node.id, uses: node.uses, ...placementOf(around) });
     try {
       const { type } = await stepTypeOf(node, this.#options.types);
       return asArtifacts(node, type, (await this.#call(node, type, scope, around)).values);
@@ -133,6 +135,7 @@ export class NodeBuilder {
       store,
       services,
       onLog: (line, stream) => emit({ type: "node-log", node: node.id, stream, line: printable(line) }),
+      onTool: (command) => this.#toolStarted(node.id, command),
       onProgress: (done, total, unit) => emit({ type: "node-progress", node: node.id, done, total, unit }),
       onAcquired: (acquisition) => emit({ type: "resource-acquired", node: node.id, acquisition }),
       onReleased: (acquisition) => emit({ type: "resource-released", node: node.id, acquisition }),
@@ -153,6 +156,16 @@ export class NodeBuilder {
     } finally {
       deadline.clear();
     }
+  }
+
+  /** Returns what to call when it has ended. */
+  #toolStarted(node: string, command: readonly string[]): (exitCode: number | null) => void {
+    const { emit } = this.#options;
+    const call = this.#toolCalls++;
+    const begun = performance.now();
+    emit({ type: "tool-started", node, call, command: command.map(cutArgument) });
+    return (exitCode) =>
+      emit({ type: "tool-finished", node, call, exitCode, seconds: (performance.now() - begun) / 1000 });
   }
 
   /** Of what the node reads through resources: a tool that reads a mounted tree sees only an I/O error. */
@@ -243,6 +256,18 @@ function asArtifacts(node: GraphNode, type: StepType, values: Values): Record<st
       : { type: "data", digest: dataDigest(value), value };
   }
   return outputs;
+}
+
+function placementOf({ readyAt, startedAt, job }: Surroundings): Partial<Placement> {
+  return readyAt === undefined || startedAt === undefined || job === undefined
+    ? {}
+    : { readyAt, startedAt, job };
+}
+
+const MAX_ARGUMENT_CHARS = 4096;
+
+function cutArgument(argument: string): string {
+  return argument.length > MAX_ARGUMENT_CHARS ? `${argument.slice(0, MAX_ARGUMENT_CHARS)}…` : argument;
 }
 
 /** Control sequences (ECMA-48 CSI, OSC and single controls) are stripped: a guest's output must not steer a terminal. */

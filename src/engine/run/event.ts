@@ -3,13 +3,17 @@ import type { Artifact } from "../artifact.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ErrorData } from "./error-data.ts";
 import type { Acquisition } from "./journal.ts";
-import type { NodeStatus, RunCounts } from "./record.ts";
+import type { NodeStatus, Placement, RunCounts } from "./record.ts";
 
 /** `at` is ISO 8601, UTC. `node` is a node's id. */
 export type RunEvent = { at: string } & (
   | { type: "run-started"; run: string; plan: Plan }
-  | { type: "node-started"; node: string; uses: string }
+  | ({ type: "node-started"; node: string; uses: string } & Partial<Placement>)
   | { type: "node-progress"; node: string; done: number; total: number; unit: "bytes" | "files" | "steps" }
+  /** `call` counts the tools of the run. Arguments of more than 4 KiB are cut. */
+  | { type: "tool-started"; node: string; call: number; command: readonly string[] }
+  /** `exitCode` is null where it did not exit by itself. */
+  | { type: "tool-finished"; node: string; call: number; exitCode: number | null; seconds: number }
   | { type: "node-log"; node: string; stream: "stdout" | "stderr" | "step"; line: string }
   | {
       type: "node-finished";

@@ -14,8 +14,9 @@ import type { Plan, PlanNode } from "../plan/plan.ts";
 import { NodeBuilder } from "./build-node.ts";
 import { errorData } from "./error-data.ts";
 import type { RunEvent, Unstamped } from "./event.ts";
+import { JobSlots } from "./job-slots.ts";
 import { Leases } from "./leases.ts";
-import type { CacheRecord, NodeResult, NodeStatus, RunRecord } from "./record.ts";
+import type { CacheRecord, NodeResult, NodeStatus, Placement, RunRecord } from "./record.ts";
 import { newRunId } from "./run-id.ts";
 import type { CleanupFailure } from "./scope.ts";
 import type { Services, StartServices } from "./services.ts";
@@ -51,6 +52,9 @@ interface NodeState {
   /** How many of the nodes it needs are not settled yet. */
   waiting: number;
   dependents: NodeState[];
+  /** Milliseconds since the epoch. */
+  readyMs?: number;
+  placement?: Placement;
   result?: NodeResult;
 }
 
@@ -84,7 +88,9 @@ class Execution {
   /** Why the services ended before they were told to. */
   #death: Error | undefined;
   #closing = false;
-  #running = 0;
+  readonly #jobs: JobSlots;
+  /** Of a run in which everything is cached its record tells all. */
+  readonly #keepsEvents: boolean;
   #unsettled = 0;
   #finished = Promise.withResolvers<void>();
 
@@ -93,6 +99,8 @@ class Execution {
     this.#graph = plan.graph;
     this.#options = options;
     this.#run = options.run ?? newRunId(options.now());
+    this.#jobs = new JobSlots(options.jobs ?? availableParallelism());
+    this.#keepsEvents = !options.store.readOnly && plan.nodes.some(mayRun);
     this.#link();
     this.#builder = new NodeBuilder({
       run: this.#run,
@@ -155,22 +163,27 @@ class Execution {
       }
     }
     this.#unsettled = this.#states.size;
-    for (const state of this.#states.values()) if (state.waiting === 0) this.#ready.push(state);
+    for (const state of this.#states.values()) if (state.waiting === 0) this.#becomeReady(state);
+  }
+
+  #becomeReady(state: NodeState): void {
+    if (mayRun(state.planned)) state.readyMs = this.#options.now();
+    this.#ready.push(state);
   }
 
   /** Starts what is ready, as far as `jobs` allows. Never recursive: a chain of any length settles in this loop. */
   #pump(): void {
-    const jobs = this.#options.jobs ?? availableParallelism();
     for (let i = 0; i < this.#ready.length; ) {
       const state = this.#ready[i]!;
       if (this.#settleAtOnce(state)) i++;
-      else if (this.#running < jobs) {
+      else {
+        const job = this.#jobs.take();
+        if (job === undefined) {
+          this.#ready.splice(0, i);
+          return;
+        }
         i++;
-        this.#running++;
-        void this.#work(state);
-      } else {
-        this.#ready.splice(0, i);
-        return;
+        void this.#work(state, job);
       }
     }
     this.#ready.length = 0;
@@ -187,8 +200,9 @@ class Execution {
     return true;
   }
 
-  async #work(state: NodeState): Promise<void> {
+  async #work(state: NodeState, job: number): Promise<void> {
     try {
+      state.placement = this.#placement(state, job);
       if (this.#abort.signal.aborted) await this.#skip(state);
       else if (state.node.kind === "resource") await this.#learnResource(state);
       else await this.#runArtifact(state);
@@ -196,9 +210,15 @@ class Execution {
       this.#abort.abort(error);
       this.#finished.reject(error); // only bugs come here: a failed step is a result
     } finally {
-      this.#running--;
+      this.#jobs.giveBack(job);
       this.#pump();
     }
+  }
+
+  #placement({ readyMs }: NodeState, job: number): Placement {
+    const nowMs = this.#options.now();
+    const iso = (ms: number) => new Date(ms).toISOString();
+    return { readyAt: iso(readyMs ?? nowMs), startedAt: iso(nowMs), job };
   }
 
   async #skip(state: NodeState): Promise<void> {
@@ -245,7 +265,7 @@ class Execution {
         : { status: "built", key, seconds: 0, outputs: await this.#build(state, evaluation) };
       this.#known.set(state.node.id, { kind: "artifact", outputs: result.outputs! });
       await this.#leases.done(state.node);
-      this.#finish(state, { ...result, seconds: seconds() });
+      this.#finish(state, { ...result, seconds: seconds(), ...state.placement });
     } catch (error) {
       await this.#leases.done(state.node);
       this.#fail(state, key, seconds(), error);
@@ -363,6 +383,7 @@ class Execution {
       resources,
       resolved: evaluation.resolved,
       refs: evaluation.refs,
+      ...(this.#states.get(node.id)?.placement ?? {}),
     });
     await store.records.put({
       schema: "tplgraph.record/1",
@@ -407,7 +428,7 @@ class Execution {
     const late = aborted && (error === reason || this.#builder.isAftermath(error));
     const cause = late && this.#death ? this.#death : error;
     const status: NodeStatus = late && !this.#death ? "cancelled" : resource ? "skipped" : "failed";
-    const result: NodeResult = { status, key, seconds };
+    const result: NodeResult = { status, key, seconds, ...state.placement };
     if (status === "failed" || (late && error !== reason)) result.error = errorData(cause);
     if (resource && status === "skipped")
       this.#states.get(resource.id)!.result = {
@@ -436,7 +457,7 @@ class Execution {
   }
 
   #settle(state: NodeState): void {
-    for (const dependent of state.dependents) if (--dependent.waiting === 0) this.#ready.push(dependent);
+    for (const dependent of state.dependents) if (--dependent.waiting === 0) this.#becomeReady(dependent);
     if (--this.#unsettled === 0) this.#finished.resolve();
   }
 
@@ -519,6 +540,9 @@ class Execution {
   #emit(event: Unstamped<RunEvent>): void {
     const { store, onEvent, now } = this.#options;
     if (event.type === "node-log" && !store.readOnly) store.runs.log(this.#run, event.node, event.line);
-    onEvent?.({ at: new Date(now()).toISOString(), ...event } as RunEvent);
+    if (!onEvent && !this.#keepsEvents) return;
+    const stamped = { at: new Date(now()).toISOString(), ...event } as RunEvent;
+    if (this.#keepsEvents) store.runs.event(this.#run, stamped);
+    onEvent?.(stamped);
   }
 }

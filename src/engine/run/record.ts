@@ -44,7 +44,18 @@ export interface RunRecord {
   cleanup: { released: number; failed: { node: string; hook: string; error: ErrorData }[] };
 }
 
-export interface NodeResult {
+/** When and where a node ran. Absent for resources, which are acquired for the node that wants them first. */
+export interface Placement {
+  /** When all that it reads was settled, ISO 8601: from then on it waited for a job. */
+  readyAt: string;
+  /** When it was given a job, ISO 8601. It held that until it ended. */
+  startedAt: string;
+  /** Which of the run's jobs, from 0. */
+  job: number;
+}
+
+/** `readyAt`, `startedAt` and `job` are absent for what was settled without running. */
+export interface NodeResult extends Partial<Placement> {
   status: NodeStatus;
   key: string | null;
   seconds: number;

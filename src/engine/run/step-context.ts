@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest, Json } from "../artifact.ts";
-import { TplError } from "../errors.ts";
+import { ToolError, TplError } from "../errors.ts";
 import { canonicalJson, sha256 } from "../key/canonical.ts";
 import { planContext } from "../plan/plan-context.ts";
 import type { StepContext } from "../plugin/context.ts";
@@ -24,6 +24,8 @@ export interface StepContextOptions {
   store: EngineStore;
   services: Services;
   onLog(line: string, stream: "stdout" | "stderr" | "step"): void;
+  /** A tool is started; what it returns is called with the exit status, null where there is none. */
+  onTool(command: readonly string[]): (exitCode: number | null) => void;
   onProgress(done: number, total: number, unit: "bytes" | "files" | "steps"): void;
   onAcquired(acquisition: Acquisition): void;
   onReleased(acquisition: Acquisition): void;
@@ -58,8 +60,21 @@ export function openStepContext(options: StepContextOptions): OpenStepContext {
     signal,
     log: (line) => options.onLog(line, "step"),
     progress: options.onProgress,
-    tool: (name, args, toolOptions) =>
-      runTool({ run, signal, log: (line, stream) => options.onLog(line, stream) }, name, args, toolOptions),
+    async tool(name, args, toolOptions) {
+      const ended = options.onTool([name, ...args]);
+      let exitCode: number | null = null;
+      try {
+        const host = { run, signal, log: options.onLog };
+        const result = await runTool(host, name, args, toolOptions);
+        exitCode = result.exitCode;
+        return result;
+      } catch (error) {
+        if (error instanceof ToolError) exitCode = error.exitCode;
+        throw error;
+      } finally {
+        ended(exitCode);
+      }
+    },
     scratch: () => scratchFolder(services.runFolder, acquire),
     acquire,
     onCleanup: (name, hook, hookOptions) => scope.defer(name, hook, hookOptions),

@@ -253,3 +253,37 @@ it("a chain of 20,000 nodes overflows nothing, built or cached", async () => {
   expect((await b.run(graphOf(nodes))).counts.built).toBe(20_000);
   expect((await b.run(graphOf(nodes))).counts.hit).toBe(20_000);
 });
+
+describe("where and when", () => {
+  //  a, b, c: nothing between them, and two jobs
+  it("tells of every node that ran when it could have begun, when it did, and on which job", async () => {
+    const b = bench();
+    let clock = 0;
+    const now = () => clock++ * 1000;
+    const record = await b.run(graphOf({ a: ["=1"], b: ["=2"], c: ["=3"] }, ["a", "b", "c"]), {
+      jobs: 2,
+      now,
+    });
+    const { nodes } = record;
+    expect([nodes.a!.job, nodes.b!.job]).toEqual([0, 1]);
+    expect([0, 1]).toContain(nodes.c!.job);
+    const waited = ({ readyAt, startedAt }: (typeof nodes)[string]) =>
+      Date.parse(startedAt!) - Date.parse(readyAt!);
+    expect(waited(nodes.c!)).toBeGreaterThan(waited(nodes.a!));
+    const started = b.events.filter((event) => event.type === "node-started");
+    expect(started.find(({ node }) => node === "c")).toMatchObject({
+      job: nodes.c!.job,
+      startedAt: nodes.c!.startedAt,
+    });
+  });
+
+  it("keeps the events of a run that builds something, and none of one that builds nothing", async () => {
+    const b = bench();
+    const graph = graphOf({ a: ["=1"], b: ["a"] });
+    await b.run(graph);
+    expect(b.store.contents.events.map(({ type }) => type)).toEqual(b.events.map(({ type }) => type));
+    b.store.contents.events.length = 0;
+    await b.run(graph);
+    expect(b.store.contents.events).toEqual([]);
+  });
+});
