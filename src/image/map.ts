@@ -6,10 +6,12 @@
  */
 import { hash } from "node:crypto";
 import type { Digest } from "../engine/artifact.ts";
+import { CHUNK_BYTES } from "../engine/blobs.ts";
 import { TplError } from "../engine/errors.ts";
 
 /** Small enough that a scattered 4 KiB write costs little in the store, large enough that 10 GiB need 163,840 digests. */
-export const CHUNK_BYTES = 65536;
+export { CHUNK_BYTES };
+
 export const DIGEST_BYTES = 32;
 /** Chunk indexes are 32 bits. */
 export const MAX_IMAGE_BYTES = CHUNK_BYTES * 0xffff_ffff;

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Digest } from "../engine/artifact.ts";
-import type { BlobStore } from "../engine/blobs.ts";
+import { type BlobStore, CHUNK_BYTES } from "../engine/blobs.ts";
 import { digestOf } from "../store/blobs/digest.ts";
 
 export interface BlobStoreUnderTest {
@@ -16,8 +16,6 @@ export interface BlobStoreUnderTest {
   /** Called when the test is done. */
   dispose?(): void | Promise<void>;
 }
-
-const CHUNK_BYTES = 64 * 1024;
 
 /** Declares the suite; `make` gives each test a store of its own. */
 export function testBlobStore(name: string, make: () => Promise<BlobStoreUnderTest>): void {
@@ -64,6 +62,31 @@ export function testBlobStore(name: string, make: () => Promise<BlobStoreUnderTe
       const part = randomBytes(1000).subarray(100, 200);
       const digest = await put(blobs, new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
       expect(part.equals(await blobs.get(digest))).toBe(true);
+    });
+
+    test("fills a buffer with a part of a blob, verified at the first touch, where it can", async () => {
+      const { blobs, damage } = await open();
+      if (!blobs.readPart) return;
+      const data = randomBytes(CHUNK_BYTES);
+      const digest = await put(blobs, data);
+      for (const [offset, length] of [
+        [0, CHUNK_BYTES],
+        [4096, 512],
+        [CHUNK_BYTES - 1, 1],
+        [17, 0],
+      ] as const) {
+        const into = Buffer.alloc(length);
+        await blobs.readPart(digest, offset, into);
+        expect(into.equals(data.subarray(offset, offset + length))).toBe(true);
+      }
+      const other = randomBytes(CHUNK_BYTES);
+      const damaged = await put(blobs, other);
+      await damage(damaged, Buffer.alloc(CHUNK_BYTES, 1));
+      await expect(blobs.readPart(damaged, 0, Buffer.alloc(1))).rejects.toMatchObject({
+        code: "blob-corrupt",
+      });
+      const never = digestOf(Buffer.from("never"));
+      await expect(blobs.readPart(never, 0, Buffer.alloc(1))).rejects.toMatchObject({ code: "blob-missing" });
     });
 
     test("says blob-missing for what was never put", async () => {

@@ -26,7 +26,7 @@ import type { BlobStore, ListedBlob } from "../../engine/blobs.ts";
 import { readOnlyStore, storeFault, systemCode } from "../fault.ts";
 import { temporaryName } from "../temporary.ts";
 import { hexOf, isDigest } from "./digest.ts";
-import { blobCorrupt, blobMissing, matches } from "./verified.ts";
+import { blobCorrupt, blobCutShort, blobMissing, matches } from "./verified.ts";
 
 const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -46,17 +46,25 @@ export function folderBlobs(path: string, options: { readOnly?: boolean } = {}):
     const hex = hexOf(digest);
     return `${root}/${hex.slice(0, 2)}/${hex.slice(2)}`;
   };
+  const verified = new Set<Digest>();
+  const get = async (digest: Digest) => {
+    const file = fileOf(digest);
+    const data = await readWhole(file, digest);
+    if (matches(digest, data)) return data;
+    if (!readOnly) setAside(file, join(path, "damaged"), digest);
+    throw blobCorrupt(digest, data);
+  };
   return {
     readOnly,
+    get,
+    async readPart(digest, offset, into) {
+      if (verified.has(digest)) return await readRange(fileOf(digest), digest, offset, into);
+      const data = await get(digest);
+      verified.add(digest);
+      data.copy(into, 0, offset, offset + into.length);
+    },
     async has(digest) {
       return ageOf(fileOf(digest), digest) !== undefined;
-    },
-    async get(digest) {
-      const file = fileOf(digest);
-      const data = await readWhole(file, digest);
-      if (matches(digest, data)) return data;
-      if (!readOnly) setAside(file, join(path, "damaged"), digest);
-      throw blobCorrupt(digest, data);
     },
     async put(digest, data) {
       const file = fileOf(digest);
@@ -113,30 +121,48 @@ function removeStale(file: string, aside: string, sinceMs: number): void {
 }
 
 async function readWhole(file: string, digest: Digest): Promise<Buffer> {
-  let descriptor: number;
-  try {
-    descriptor = openSync(file, "r");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") throw blobMissing(digest, error);
-    throw storeFault(error, `read blob ${digest}`);
-  }
+  const descriptor = openBlob(file, digest);
   try {
     const data = Buffer.allocUnsafeSlow(fstatSync(descriptor).size);
-    let filled = 0;
-    while (filled < data.length) {
-      const count = await readSome(descriptor, data, filled);
-      if (count === 0) return data.subarray(0, filled);
-      filled += count;
-    }
-    return data;
+    return data.subarray(0, await readFully(descriptor, data, 0));
   } finally {
     closeSync(descriptor);
   }
 }
 
-function readSome(descriptor: number, data: Buffer, offset: number): Promise<number> {
+async function readRange(file: string, digest: Digest, offset: number, into: Buffer): Promise<void> {
+  const descriptor = openBlob(file, digest);
+  try {
+    const filled = await readFully(descriptor, into, offset);
+    if (filled < into.length) throw blobCutShort(digest, offset + filled);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function openBlob(file: string, digest: Digest): number {
+  try {
+    return openSync(file, "r");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") throw blobMissing(digest, error);
+    throw storeFault(error, `read blob ${digest}`);
+  }
+}
+
+/** How many bytes of `into` were filled from `offset` of the file on: fewer where it ends earlier. */
+async function readFully(descriptor: number, into: Buffer, offset: number): Promise<number> {
+  let filled = 0;
+  while (filled < into.length) {
+    const count = await readSome(descriptor, into, filled, offset + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled;
+}
+
+function readSome(descriptor: number, into: Buffer, at: number, position: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    read(descriptor, data, offset, Math.min(data.length - offset, MAX_CALL_BYTES), offset, (error, count) =>
+    read(descriptor, into, at, Math.min(into.length - at, MAX_CALL_BYTES), position, (error, count) =>
       error ? reject(error) : resolve(count),
     );
   });

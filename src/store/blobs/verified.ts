@@ -19,3 +19,12 @@ export function blobCorrupt(digest: Digest, data: Uint8Array): TplError {
     hint: "run the build again: what needs it is made anew",
   });
 }
+
+/** It has been whole, and is not any more. */
+export function blobCutShort(digest: Digest, bytes: number): TplError {
+  return new TplError({
+    code: "blob-corrupt",
+    message: `blob ${digest} is damaged: it ends at ${bytes} bytes`,
+    hint: "run the build again: what needs it is made anew",
+  });
+}
