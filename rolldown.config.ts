@@ -27,7 +27,7 @@ const outside: Plugin = {
 };
 
 /** Loaded seldom, and from node_modules. */
-const SELDOM = [/^@aws-sdk\//, "cosmiconfig", "execa", "pino"];
+const SELDOM = [/^@aws-sdk\//, /^@smithy\//, "cosmiconfig", "execa", "pino"];
 
 function bundle(input: string): RolldownOptions {
   return { input, platform: "node", external: SELDOM, plugins: [outside] };
