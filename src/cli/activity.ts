@@ -30,15 +30,3 @@ export function watchActivity(): Activity {
         .map(({ acquisition }) => acquisition),
   };
 }
-
-/** `mount /run/…`. */
-export function acquisitionText(acquisition: Acquisition): string {
-  switch (acquisition.kind) {
-    case "loop":
-      return `loop device over ${acquisition.backingFile}`;
-    case "kernel-nbd":
-      return `${acquisition.device} on ${acquisition.socketPath}`;
-    default:
-      return `${acquisition.kind} ${acquisition.path}`;
-  }
-}

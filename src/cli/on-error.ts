@@ -2,8 +2,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Acquisition } from "../engine/run/journal.ts";
+import { describeAcquisition } from "../engine/run/journal.ts";
 import type { Activity } from "./activity.ts";
-import { acquisitionText } from "./activity.ts";
 import type { Progress } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -43,7 +43,7 @@ async function hold(
   const reason = error instanceof Error ? error.message : String(error);
   terminal.err(`step "${node}" failed: ${reason}`);
   terminal.err(held.length > 0 ? "still there:" : "nothing is held on this machine");
-  for (const acquisition of held) terminal.err(`  ${acquisitionText(acquisition)}`);
+  for (const acquisition of held) terminal.err(`  ${describeAcquisition(acquisition)}`);
   if (mode === "shell" && process.stdin.isTTY) await shell(folderOf(held), terminal);
   else await untilEnter(terminal, signal);
   progress.resume();

@@ -6,7 +6,7 @@ import { lstatSync, realpathSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { TplError } from "../engine/errors.ts";
-import type { Acquisition, Release } from "../engine/run/journal.ts";
+import type { Release } from "../engine/run/journal.ts";
 import { disconnectKernelNbd } from "./attach/kernel-nbd.ts";
 import { detachLoop } from "./attach/loop.ts";
 import { unmount } from "./attach/mount.ts";
@@ -27,16 +27,9 @@ export const releaseAcquisition: Release = async (acquisition, signal) => {
     case "nbdfuse":
       return await detachNbdfuse(acquisition.path, signal);
     case "kernel-nbd":
-      return await disconnectKernelNbd(acquisition.device, acquisition.socketPath, signal);
+      return await disconnectKernelNbd(acquisition.device, acquisition.clientPid, signal);
   }
 };
-
-/** For messages: `mount /run/…`. */
-export function describeAcquisition(acquisition: Acquisition): string {
-  if (acquisition.kind === "loop") return `loop device over ${acquisition.backingFile}`;
-  if (acquisition.kind === "kernel-nbd") return acquisition.device;
-  return `${acquisition.kind} ${acquisition.path}`;
-}
 
 /** By a tool, so that a large tree keeps none of this process's threads busy. Never across a mount point. */
 async function removeFolder(path: string, signal: AbortSignal): Promise<void> {

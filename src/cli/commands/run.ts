@@ -4,10 +4,11 @@ import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { TplError } from "../../engine/errors.ts";
 import type { Plan } from "../../engine/plan/plan.ts";
+import { describeAcquisition } from "../../engine/run/journal.ts";
 import type { RunRecord } from "../../engine/run/record.ts";
 import { parseDuration } from "../../engine/template/duration.ts";
 import type { Store } from "../../store/store.ts";
-import { acquisitionText, watchActivity } from "../activity.ts";
+import { watchActivity } from "../activity.ts";
 import { addBuildFlags, append, type BuildFlags, positiveInteger } from "../build-flags.ts";
 import type { Action, Cli } from "../command.ts";
 import { debugLog } from "../debug-log.ts";
@@ -148,7 +149,7 @@ async function build(
 }
 
 function waitingFor({ running, held }: ReturnType<typeof watchActivity>): string {
-  const waiting = [...running().map((node) => `step ${node}`), ...held().map(acquisitionText)];
+  const waiting = [...running().map((node) => `step ${node}`), ...held().map(describeAcquisition)];
   return waiting.slice(0, 5).join(", ") || "the disk host";
 }
 

@@ -17,8 +17,8 @@ export type Acquisition =
   | { kind: "loop"; backingFile: string }
   /** An nbdfuse mount point (a folder or a file). */
   | { kind: "nbdfuse"; path: string }
-  /** A kernel NBD device connected to `socketPath`. */
-  | { kind: "kernel-nbd"; device: string; socketPath: string };
+  /** A kernel NBD device that the process `clientPid`, long ended, connected. */
+  | { kind: "kernel-nbd"; device: string; clientPid: number };
 
 /** Something held, as the journal sees it. */
 export interface Held {
@@ -33,3 +33,10 @@ export interface Journal {
 
 /** Releases one acquisition; resolves when it is gone, also when it was never there. Throws when it is still there. */
 export type Release = (acquisition: Acquisition, signal: AbortSignal) => Promise<void>;
+
+/** For people: `mount /run/…`. */
+export function describeAcquisition(acquisition: Acquisition): string {
+  if (acquisition.kind === "loop") return `loop device over ${acquisition.backingFile}`;
+  if (acquisition.kind === "kernel-nbd") return `NBD device ${acquisition.device}`;
+  return `${acquisition.kind} ${acquisition.path}`;
+}

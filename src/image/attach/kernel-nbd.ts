@@ -1,15 +1,28 @@
 /**
- * The kernel's NBD client, where its module is loaded. nbd-client(8) stays in the foreground for as long as the
- * device is connected (the ioctl way), so that a connection belongs to a process whose arguments name our socket.
+ * The kernel's NBD client, where its module is loaded, set up over netlink by nbd-client(8). The kernel gives a device
+ * to the first who asks for it (nbd.c, `nbd_genl_connect`: config_refs, under a lock) and refuses the next, so a race
+ * has one winner and the loser has changed nothing. The older way, ioctls, has the loser set the winner's size, flags
+ * and timeout before it is refused (nbd-client.c, `setsizes` before `finish_sock`).
+ *
+ * The socket is the kernel's own from then on; the tool has ended. A device is known to be ours by the id of the
+ * process that set it up, which the kernel keeps and sysfs tells.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { TplError } from "../../engine/errors.ts";
-import { argumentsOf } from "../process/process-list.ts";
-import { startSystemTool, systemTool } from "./system-tool.ts";
+import { type SystemTool, startSystemTool, systemTool } from "./system-tool.ts";
 import { becomes } from "./waiting.ts";
 
-const CONNECT_TIMEOUT_MS = 5000;
+const CONNECT_TIMEOUT_MS = 10_000;
 const DISCONNECT_TIMEOUT_MS = 5000;
+
+/**
+ * A request without an answer after this long fails with an I/O error, and so do all after it. A chunk may have to
+ * come from far away first. No time is given to a connection that has ended: nobody would connect again, so that
+ * what is under way fails at once (`dead_conn_timeout` 0).
+ */
+const REQUEST_TIMEOUT_SECONDS = 90;
+/** The smallest that the kernel knows: file systems with blocks of 1 KiB do not mount on larger sectors. */
+const SECTOR_BYTES = 512;
 
 /** The devices that may be tried, in order. Which of them is free only a try can tell: looking first is a race. */
 export function kernelNbdDevices(): string[] {
@@ -19,65 +32,89 @@ export function kernelNbdDevices(): string[] {
     .map((name) => `/dev/${name}`);
 }
 
-/** True: `device` shows the export. False: it is in use by somebody. */
-export async function connectKernelNbd(what: {
+export interface KernelNbdTarget {
   device: string;
   socketPath: string;
   exportName: string;
   readOnly: boolean;
-}): Promise<boolean> {
-  const mode = what.readOnly ? ["-readonly"] : [];
+}
+
+/** A client that has been started, and has the device only once the export's server answered it. */
+export interface KernelNbdClient {
+  /** Undefined: it could not be started; `connected` tells why. */
+  pid: number | undefined;
+  /**
+   * True: `device` shows the export. False: somebody else has it, or has just been faster. Throws TplError
+   * `attach-failed`.
+   */
+  connected(): Promise<boolean>;
+  /** Ends it before it is connected. */
+  kill(): void;
+}
+
+/**
+ * For the process that serves the export: nothing is connected before its event loop goes round, so that it can
+ * write the client's id down first.
+ */
+export function startKernelNbdClient(target: KernelNbdTarget): KernelNbdClient {
+  const { device, socketPath, exportName, readOnly } = target;
   const tool = startSystemTool("nbd-client", [
-    ...["-unix", what.socketPath, what.device, "-name", what.exportName],
-    ...["-nofork", "-nonetlink", "-block-size", "512", ...mode],
+    ...["-unix", socketPath, device, "-name", exportName],
+    ...["-block-size", String(SECTOR_BYTES), "-timeout", String(REQUEST_TIMEOUT_SECONDS)],
+    ...(readOnly ? ["-readonly"] : []),
   ]);
-  let ended = false;
-  const failure = tool.ended.then((error) => {
-    ended = true;
-    return error;
-  });
-  const connected = async () => ended || (await isOurs(what.device, what.socketPath));
-  const done = await becomes(connected, { timeoutMs: CONNECT_TIMEOUT_MS });
-  if (done && !ended) {
-    tool.process.unref();
-    return true;
-  }
-  tool.process.kill("SIGKILL");
-  const error = await failure;
-  if (error && /busy|in use/i.test(error.lastLines.join("\n"))) return false;
+  const { pid } = tool.process;
+  return {
+    pid,
+    connected: () => connected(tool, device),
+    kill: () => tool.process.kill("SIGKILL"),
+  };
+}
+
+async function connected(tool: SystemTool, device: string): Promise<boolean> {
+  const { pid } = tool.process;
+  const timer = setTimeout(() => tool.process.kill("SIGKILL"), CONNECT_TIMEOUT_MS);
+  const error = await tool.ended;
+  clearTimeout(timer);
+  if (pid !== undefined && connectedBy(device) === pid) return true;
+  if (connectedBy(device) !== undefined || isRefusal(error?.lastLines)) return false;
   throw new TplError({
     code: "attach-failed",
-    message: `nbd-client cannot connect ${what.device}: ${error?.message ?? "it did not become ready"}`,
+    message: `nbd-client cannot connect ${device}: ${error?.message ?? "it ended, and the device has no client"}`,
     hint: "tplgraph doctor shows what this machine can attach with",
     cause: error,
   });
 }
 
-/** Nothing happens where the device is not connected to `socketPath`: then it is somebody else's. */
+/** The kernel's answer to a request for a device that is taken, as nbd-client puts it; its cause is in the kernel's log. */
+function isRefusal(lastLines: readonly string[] = []): boolean {
+  return lastLines.some((line) => line.includes("Failed to setup device"));
+}
+
+/** Nothing happens where the device was not set up by the process `clientPid`: then it is somebody else's. */
 export async function disconnectKernelNbd(
   device: string,
-  socketPath: string,
+  clientPid: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (!(await isOurs(device, socketPath))) return;
-  await systemTool("nbd-client", ["-nonetlink", "-disconnect", device], signal ? { signal } : {});
-  const gone = async () => !(await isOurs(device, socketPath));
+  if (connectedBy(device) !== clientPid) return;
+  await systemTool("nbd-client", ["-disconnect", device], signal ? { signal } : {});
+  const gone = () => connectedBy(device) !== clientPid;
   if (await becomes(gone, { timeoutMs: DISCONNECT_TIMEOUT_MS, signal })) return;
   throw new TplError({
     code: "device-busy",
-    message: `${device} is still connected`,
+    message: `${device} is still held by something`,
     hint: "fuser -v on the device shows what holds it; tplgraph cleanup releases it later",
   });
 }
 
-/** sysfs tells the process that connected the device (nbd.c, `pid_show`). */
-async function isOurs(device: string, socketPath: string): Promise<boolean> {
-  let pid: number;
+/** The id of the process that set the device up (nbd.c, `pid_show`); undefined: it is not connected. */
+function connectedBy(device: string): number | undefined {
   try {
-    pid = Number(readFileSync(`/sys/block/${device.slice("/dev/".length)}/pid`, "utf8"));
+    return Number(readFileSync(`/sys/block/${device.slice("/dev/".length)}/pid`, "utf8"));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false; // not connected
+    // ENODEV: it is being disconnected at this moment.
+    if (["ENOENT", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw error;
   }
-  return (await argumentsOf(pid)).includes(socketPath);
 }

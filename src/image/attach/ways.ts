@@ -1,5 +1,5 @@
 /** Which ways this machine has to get at a disk, and what is missing where one does not work: for `tplgraph doctor`. */
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, readlinkSync } from "node:fs";
 import { findTool } from "../../engine/key/tool-version.ts";
 
 export interface Way {
@@ -27,7 +27,16 @@ export async function attachWays(): Promise<AttachWays> {
 export function kernelNbdWay(): Way {
   if (!existsSync("/dev/nbd0")) return no("the kernel's nbd module is not loaded", "modprobe nbd");
   if (!findTool("nbd-client")) return no("nbd-client is not installed", "apt-get install nbd-client");
+  if (!isFirstPidNamespace())
+    return no("in a container of its own process ids nobody can tell whose device it is", "use --pid=host");
   return needsAdministrator();
+}
+
+/** Inode of the first process namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO): sysfs tells the ids of this one. */
+const FIRST_PID_NAMESPACE = "pid:[4026531836]";
+
+function isFirstPidNamespace(): boolean {
+  return readlinkSync("/proc/self/ns/pid") === FIRST_PID_NAMESPACE;
 }
 
 function nbdfuseWay(): Way {

@@ -1,37 +1,58 @@
 /** Connects an export to the first of the kernel's NBD devices that turns out to be free, where there are any. */
 import type { Acquisition } from "../../engine/run/journal.ts";
-import { connectKernelNbd, kernelNbdDevices } from "../attach/kernel-nbd.ts";
+import { type KernelNbdTarget, kernelNbdDevices, startKernelNbdClient } from "../attach/kernel-nbd.ts";
 import { kernelNbdWay } from "../attach/ways.ts";
 import type { JournalFile } from "./journal-file.ts";
 
-type KernelNbd = Extract<Acquisition, { kind: "kernel-nbd" }>;
-
-export interface KernelNbdRequest {
-  socketPath: string;
-  exportName: string;
-  readOnly: boolean;
+export interface KernelNbdRequest extends Omit<KernelNbdTarget, "device"> {
   log(line: string): void;
+}
+
+export interface AttachedKernelNbd {
+  /** Its journal entry. */
+  id: number;
+  acquisition: Extract<Acquisition, { kind: "kernel-nbd" }>;
 }
 
 /** Undefined: this machine has none, none is free, or it failed; then a loop device has to do. */
 export async function attachKernelNbd(
   journal: JournalFile,
   node: string,
-  request: KernelNbdRequest,
-): Promise<{ id: number; acquisition: KernelNbd } | undefined> {
+  { log, ...target }: KernelNbdRequest,
+): Promise<AttachedKernelNbd | undefined> {
   if (!kernelNbdWay().ok) return undefined;
-  const { socketPath, exportName, readOnly } = request;
-  for (const device of kernelNbdDevices()) {
-    const acquisition: KernelNbd = { kind: "kernel-nbd", device, socketPath };
-    const id = journal.take(node, acquisition);
-    try {
-      if (await connectKernelNbd({ device, socketPath, exportName, readOnly })) return { id, acquisition };
-    } catch (error) {
-      request.log(`${error instanceof Error ? error.message : error}; a loop device is used instead`);
-      journal.released(id);
-      return undefined;
+  try {
+    for (const device of kernelNbdDevices()) {
+      const attached = await attachTo({ ...target, device }, journal, node);
+      if (attached) return attached;
     }
-    journal.released(id);
+  } catch (error) {
+    log(`${error instanceof Error ? error.message : error}; a loop device is used instead`);
   }
   return undefined;
+}
+
+/** Undefined: the device is somebody else's. */
+async function attachTo(
+  target: KernelNbdTarget,
+  journal: JournalFile,
+  node: string,
+): Promise<AttachedKernelNbd | undefined> {
+  const client = startKernelNbdClient(target);
+  let attached: AttachedKernelNbd | undefined;
+  let connected = false;
+  try {
+    // In the same turn as the start: the client connects only once this process has answered it.
+    if (client.pid !== undefined) attached = take(journal, node, target.device, client.pid);
+    connected = await client.connected();
+  } finally {
+    client.kill();
+    if (attached && !connected) journal.released(attached.id);
+  }
+  return connected ? attached : undefined;
+}
+
+function take(journal: JournalFile, node: string, device: string, clientPid: number): AttachedKernelNbd {
+  const acquisition = { kind: "kernel-nbd" as const, device, clientPid };
+  return { id: journal.take(node, acquisition), acquisition };
 }

@@ -4,9 +4,10 @@
  * released stays in the journal with the reason.
  */
 import { TplError } from "../../engine/errors.ts";
+import { describeAcquisition } from "../../engine/run/journal.ts";
 import { unmountLazily } from "../attach/mount.ts";
 import { endHolders, endRunProcesses } from "../process/run-processes.ts";
-import { describeAcquisition, releaseAcquisition } from "../release.ts";
+import { releaseAcquisition } from "../release.ts";
 import type { HeldEntry, JournalFile } from "./journal-file.ts";
 
 const DEADLINE_MS = 10_000;
