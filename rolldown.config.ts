@@ -7,13 +7,13 @@ import { defineConfig, type Plugin, type RolldownOptions } from "rolldown";
 
 /**
  * By the end of the path: where dist/cli/ finds what stays a module of its own. `errors` because a plugin of others
- * imports it by way of `tplgraph/plugin`, and a class must be the same one on both sides; the disk host's client
- * because it starts a program that lies beside it.
+ * imports it by way of `tplgraph/plugin`, and a class must be the same one on both sides; the services
+ * of a run because they start programs that lie beside them.
  */
 const OUTSIDE: Readonly<Record<string, string>> = {
   "cli/program.ts": "./program.js",
   "engine/errors.ts": "../engine/errors.js",
-  "image/host/client.ts": "../image/host/client.js",
+  "run-services.ts": "../run-services.js",
 };
 
 const outside: Plugin = {

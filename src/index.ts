@@ -13,6 +13,6 @@ export { type ExecuteOptions, executePlan } from "./engine/run/execute.ts";
 export type { CacheRecord, NodeResult, NodeStatus, RunCounts, RunRecord } from "./engine/run/record.ts";
 export type { Services, StartServices } from "./engine/run/services.ts";
 export type { Diagnostic } from "./engine/template/diagnostic.ts";
-export { type DiskHostOptions, diskHostServices } from "./image/host/client.ts";
 export { exportImage } from "./image/index.ts";
+export { runServices } from "./run-services.ts";
 export { type OpenStoreOptions, openStore, type Store } from "./store/store.ts";

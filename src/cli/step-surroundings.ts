@@ -6,7 +6,6 @@ import { Scope } from "../engine/run/scope.ts";
 import { openStepContext } from "../engine/run/step-context.ts";
 import type { Store } from "../store/store.ts";
 import { cleanupFailures } from "../views/error.ts";
-import { runServices } from "./run-services.ts";
 
 export interface Surroundings {
   store: Store;
@@ -24,6 +23,7 @@ export async function withStepContext<T>(
   work: (step: StepContext) => Promise<T>,
 ): Promise<T> {
   const run = newRunId(Date.now());
+  const { runServices } = await import("../run-services.ts");
   const services = await runServices(store, log)(run);
   const scope = new Scope(name);
   const nothing = () => undefined;

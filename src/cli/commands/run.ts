@@ -19,7 +19,6 @@ import { holdOnError, type OnError } from "../on-error.ts";
 import { type PlannedTemplate, planTemplate } from "../plan-template.ts";
 import { type ProgressMode, progressMode, showProgress } from "../progress.ts";
 import { reportRun } from "../run-report.ts";
-import { runServices } from "../run-services.ts";
 import { openWorkspace } from "../workspace.ts";
 
 interface RunFlags extends BuildFlags {
@@ -134,7 +133,10 @@ async function build(
   const store = options.store as Store;
   const record = await executePlan(plan, {
     ...options,
-    startServices: runServices(store, (line) => debug(line, { from: "disk host" })),
+    async startServices(run) {
+      const { runServices } = await import("../../run-services.ts");
+      return runServices(store, (line) => debug(line, { from: "disk host" }))(run);
+    },
     signal,
     tags: tagsOf(plan, flags),
     ...(flags.jobs ? { jobs: flags.jobs } : {}),

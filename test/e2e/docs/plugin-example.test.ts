@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { cli, root, temporaryFolder } from "../cli.ts";
+import { codeBlocks } from "./code-blocks.ts";
 
 it("the example of docs/writing-a-plugin.md works as it stands there", async () => {
   const [plugin, config, template] = codeBlocks(join(root, "docs/writing-a-plugin.md"));
@@ -32,7 +33,3 @@ it("the example of docs/writing-a-plugin.md works as it stands there", async () 
   const plan = await cli(["plan", "packed.yaml", "--format", "json"], options);
   expect(JSON.parse(plan.stdout).nodes[0].fate).toBe("miss");
 }, 60_000);
-
-function codeBlocks(path: string): string[] {
-  return [...readFileSync(path, "utf8").matchAll(/```\w+\n(.*?)```/gs)].map((match) => match[1]!);
-}
