@@ -13,7 +13,12 @@ export interface BuildFlags {
 }
 
 export function addBuildFlags(command: Command): Command {
-  return addParamFlag(command.argument("<template>", "the template file"))
+  return addPlanFlags(command.argument("<template>", "the template file"));
+}
+
+/** For commands that take more than a template. */
+export function addPlanFlags(command: Command): Command {
+  return addParamFlag(command)
     .option("--target <step>", "builds this step and what it needs alone; may be repeated", append)
     .option("--force <step>", "runs this step again, keeps the rest; may be repeated", append)
     .option("--refresh", "asks again what mutable names stand for");

@@ -4,6 +4,7 @@
  */
 import type { Artifact } from "../engine/artifact.ts";
 import { ArtifactDamaged } from "../engine/errors.ts";
+import { noteLoss } from "../engine/plan/history.ts";
 import type { Store } from "../store/store.ts";
 
 /** What `work` returns. Where it throws ArtifactDamaged, that error comes with what the user can do about it. */
@@ -27,7 +28,10 @@ export async function disown(
   broken: readonly { producers: readonly { key: string; node: string }[] }[],
 ): Promise<string[]> {
   const producers = broken.flatMap((stored) => stored.producers);
-  for (const { key } of producers) await store.records.remove(key);
+  for (const { key } of producers) {
+    await noteLoss(key, "corrupt", store.facts);
+    await store.records.remove(key);
+  }
   return [...new Set(producers.map(({ node }) => node))].sort();
 }
 

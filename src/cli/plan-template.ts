@@ -23,6 +23,7 @@ export async function planTemplate(
   workspace: Workspace,
   flags: BuildFlags,
   { terminal }: Cli,
+  observe: Pick<PlanOptions, "onEvaluated"> = {},
 ): Promise<PlannedTemplate | undefined> {
   const { config } = workspace;
   const types = await workspace.types();
@@ -41,7 +42,7 @@ export async function planTemplate(
     ...(flags.force ? { force: flags.force } : {}),
     ...(flags.target ? { targets: flags.target } : {}),
   };
-  const plan = await planGraph(graph, options);
+  const plan = await planGraph(graph, { ...options, ...observe });
   await tell(plan.diagnostics);
   return plan.diagnostics.length > 0 ? undefined : { plan, store, types, options };
 }

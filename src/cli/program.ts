@@ -17,6 +17,11 @@ interface Listed {
 const COMMANDS: readonly Listed[] = [
   { name: "run", summary: "plan, then build what is missing", load: () => import("./commands/run.ts") },
   { name: "plan", summary: "what a run would do, and why", load: () => import("./commands/plan.ts") },
+  {
+    name: "explain",
+    summary: "why a step would run, or where its result came from",
+    load: () => import("./commands/explain.ts"),
+  },
   { name: "graph", summary: "draw the graph", load: () => import("./commands/graph.ts") },
   {
     name: "validate",

@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Artifact, Digest } from "../engine/artifact.ts";
 import type { BlobStore, ListedBlob } from "../engine/blobs.ts";
 import { TplError } from "../engine/errors.ts";
-import { evictionFact } from "../engine/plan/history.ts";
+import { noteLoss } from "../engine/plan/history.ts";
 import type { CacheRecord } from "../engine/run/record.ts";
 import {
   artifactId,
@@ -54,7 +54,7 @@ export async function collectGarbage(store: GcStore, options: GcOptions): Promis
   const planned = collection(first, options);
   if (options.dryRun) return { ...planned, liveRuns: first.liveRuns };
   for await (const { key } of interruptibly(planned.records, options)) {
-    await store.facts.set(evictionFact(key), null);
+    await noteLoss(key, "evicted", store.facts);
     await store.records.remove(key);
   }
   // What was named meanwhile stays; what was evicted is evicted already.

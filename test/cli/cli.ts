@@ -1,4 +1,7 @@
-/** Runs the command from its sources in a folder of its own, with a store there and the plugin `lab` configured. */
+/**
+ * Runs the command from its sources in a folder of its own, with a store there and the plugin `lab` configured. What is
+ * put into the folder's `bin` is on PATH.
+ */
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,6 +18,8 @@ export interface Result {
 
 export interface Bench extends AsyncDisposable {
   folder: string;
+  /** Where the plugin `lab` is. */
+  lab: string;
   /** Writes a file into the folder. */
   write(name: string, text: string): Promise<void>;
   run(...args: string[]): Promise<Result>;
@@ -34,7 +39,7 @@ export async function bench(): Promise<Bench> {
       const { TPLGRAPH_STORE: _, ...env } = process.env;
       const child = spawn(process.execPath, [main, "--store", join(folder, "store"), ...args], {
         cwd: folder,
-        env: { ...env, CI: "true" },
+        env: { ...env, CI: "true", PATH: `${join(folder, "bin")}:${env.PATH}` },
         stdio: ["ignore", "pipe", "pipe"],
       });
       const result = { stdout: "", stderr: "" };
@@ -50,6 +55,7 @@ export async function bench(): Promise<Bench> {
     });
   return {
     folder,
+    lab,
     write,
     watch,
     run: (...args) => watch(args, () => {}),

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { FileArtifact } from "../../src/engine/artifact.ts";
-import { evictionFact } from "../../src/engine/plan/history.ts";
+import { lossOf } from "../../src/engine/plan/history.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { scratchFolder } from "./scratch.ts";
 
@@ -55,8 +55,10 @@ test("what is named stays; what is evicted leaves a note with its time", async (
   expect(await store.blobs.has(stale.digest)).toBe(false);
   expect(await store.blobs.has(stray.digest)).toBe(false);
   expect(await store.records.get("k2")).toBeUndefined();
-  expect((await store.facts.get(evictionFact("k2")))!.at).toBeGreaterThan(Date.now() - DAY_MS);
-  expect(await store.facts.get(evictionFact("k1"))).toBeUndefined();
+  const lost = await lossOf("k2", store.facts);
+  expect(lost?.loss).toBe("evicted");
+  expect(Date.parse(lost!.at)).toBeGreaterThan(Date.now() - DAY_MS);
+  expect(await lossOf("k1", store.facts)).toBeUndefined();
   expect(readdirSync(join(store.path, "tmp"))).toEqual([]);
 });
 

@@ -12,7 +12,6 @@ import type { Graph, GraphNode } from "../graph/graph.ts";
 import { explainMiss } from "../key/explain.ts";
 import type { KeyPreimage, Known } from "../key/preimage.ts";
 import { findTool } from "../key/tool-version.ts";
-import type { CacheRecord } from "../run/record.ts";
 import type { EngineStore } from "../store.ts";
 import type { Diagnostic } from "../template/diagnostic.ts";
 import {
@@ -25,7 +24,7 @@ import {
   resolveRefs,
   stepTypeOf,
 } from "./evaluate.ts";
-import { evictionFact, historyOf } from "./history.ts";
+import { type History, lastBuilt, lossOf } from "./history.ts";
 import type { Fate, Plan, PlanNode, PlanSummary, Reason } from "./plan.ts";
 import { targetsPath } from "./targets.ts";
 
@@ -34,6 +33,8 @@ export interface PlanOptions extends EvaluateOptions {
   force?: readonly string[];
   /** Build these and what they need; default everything the template's outputs need. */
   targets?: readonly string[];
+  /** Is handed what was found out of every node whose inputs are known: what an explanation is made from. */
+  onEvaluated?(node: string, evaluation: Evaluation): void;
 }
 
 /** The plan for `graph`. Faults of the inputs and missing tools come back in `diagnostics`; nothing was touched. */
@@ -91,6 +92,7 @@ async function fateOf(
     return { fate: "miss", key: null, reason: { code: "input-changed", changed: [] } };
   }
   evaluations.set(node.id, evaluation);
+  options.onEvaluated?.(node.id, evaluation);
   const { key, preimage, record } = evaluation;
   if (node.kind === "resource") {
     pass.known.set(node.id, { kind: "resource", preimage });
@@ -101,35 +103,23 @@ async function fateOf(
     pass.known.set(node.id, { kind: "artifact", outputs: record.outputs });
     return { fate: "hit", key, outputs: record.outputs, lastSeconds: record.seconds };
   }
-  const previous = await previousRecord(node, options);
+  const previous = await lastBuilt(node, options.store.records);
   return {
     fate: "miss",
     key,
-    reason: reason ?? (await evictionOf(key, options.store)) ?? reasonOf(previous, preimage),
+    reason: reason ?? (await lossReason(key, options.store)) ?? reasonOf(previous, preimage),
     ...(previous.record ? { lastSeconds: previous.record.seconds } : {}),
   };
 }
 
 const FORCED: Reason = { code: "forced", changed: [] };
 
-interface Previous {
-  /** The key it had the last time, and what the store still knows of that. */
-  key: string | undefined;
-  record: CacheRecord | undefined;
+async function lossReason(key: string, store: EngineStore): Promise<Reason | undefined> {
+  const noted = await lossOf(key, store.facts);
+  return noted && { code: noted.loss, changed: [], at: noted.at };
 }
 
-async function previousRecord(node: GraphNode, options: PlanOptions): Promise<Previous> {
-  const key = await options.store.records.lastKey(...historyOf(node));
-  return { key, record: key ? await options.store.records.get(key) : undefined };
-}
-
-/** Garbage collection leaves a note under the key of what it evicts. */
-async function evictionOf(key: string, store: EngineStore): Promise<Reason | undefined> {
-  const note = await store.facts.get(evictionFact(key));
-  return note && { code: "evicted", changed: [], at: new Date(note.at).toISOString() };
-}
-
-function reasonOf(previous: Previous, now: KeyPreimage): Reason {
+function reasonOf(previous: History, now: KeyPreimage): Reason {
   if (!previous.key) return { code: "never-built", changed: [] };
   if (!previous.record) return { code: "evicted", changed: [] };
   return explainMiss(previous.record.preimage as unknown as KeyPreimage, now);

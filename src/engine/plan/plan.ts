@@ -35,7 +35,7 @@ export interface Change {
 export interface Reason {
   code: ReasonCode;
   changed: Change[];
-  /** `evicted` by garbage collection: when, ISO 8601. */
+  /** `evicted` by garbage collection, or found `corrupt`: when, ISO 8601. */
   at?: string;
 }
 

@@ -28,6 +28,35 @@ export async function implementationOf(
   return [version, `sha256:${digest}`].filter((part) => part !== undefined).join("+");
 }
 
+/**
+ * The files that differ between two implementations, where a store has seen both; undefined where it has not, or where
+ * they are no digests of code.
+ */
+export async function changedFiles(
+  from: string,
+  to: string,
+  facts: EngineStore["facts"],
+): Promise<string[] | undefined> {
+  const [before, after] = await Promise.all([from, to].map((text) => namedFiles(text, facts)));
+  if (!before || !after) return undefined;
+  const names = [...new Set([...before.keys(), ...after.keys()])].sort();
+  return names.filter((name) => before.get(name) !== after.get(name));
+}
+
+async function namedFiles(
+  implementation: string,
+  facts: EngineStore["facts"],
+): Promise<Map<string, string> | undefined> {
+  const digest = /sha256:([0-9a-f]{64})$/.exec(implementation)?.[1];
+  const fact = digest && (await facts.get(codeFact(digest)));
+  return fact ? new Map(fact.value as [string, string][]) : undefined;
+}
+
+/** Which files, by their digests, a digest of code was made from. */
+function codeFact(digest: string): string {
+  return `code-files:${digest}`;
+}
+
 /** A type, not an interface: it is plain JSON. */
 type Remembered = {
   /** Absolute path of every file that was read, and its identity. */
@@ -47,6 +76,7 @@ async function digestOf(path: string, facts: EngineStore["facts"]): Promise<stri
     files: Object.fromEntries(files.map((file) => [file, fileIdentity(file)])),
     digest: sha256(canonicalJson(named)),
   };
+  await facts.set(codeFact(value.digest), named);
   await facts.set(fact, value as Json);
   return value.digest;
 }

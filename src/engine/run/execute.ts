@@ -9,7 +9,7 @@ import { ArtifactDamaged } from "../errors.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import type { Known } from "../key/preimage.ts";
 import { type EvaluateOptions, type Evaluation, evaluate } from "../plan/evaluate.ts";
-import { historyOf } from "../plan/history.ts";
+import { rememberBuilt } from "../plan/history.ts";
 import type { Plan, PlanNode } from "../plan/plan.ts";
 import { NodeBuilder } from "./build-node.ts";
 import { errorData } from "./error-data.ts";
@@ -396,7 +396,7 @@ class Execution {
       host: this.#options.host ?? "",
       at: new Date(now()).toISOString(),
     });
-    await store.records.setLastKey(...historyOf(node), evaluation.key);
+    await rememberBuilt(node, evaluation.key, store.records);
     return outputs;
   }
 

@@ -58,6 +58,22 @@ export default definePlugin({
         return { image: await putImage(path) };
       },
     }),
+    defineStep({
+      name: "read",
+      summary: "Read a file, with a tool and this machine's kernel in its key",
+      inputs: { script: z.string(), after: z.string().optional() },
+      outputs: { said: z.string() },
+      tools: { "lab-tool": ["--version"] },
+      resolve: async ({ script }, plan) => ({ script: (await plan.fileDigest(script!)).digest }),
+      run: async ({ inputs, hostFile }) => ({ said: (await hostFile(inputs.script)).toString("utf8") }),
+    }),
+    defineResource({
+      name: "bench",
+      summary: "A bench of a length",
+      inputs: { lengthCm: z.number(), stands: z.string().optional() },
+      outputs: { bench: resource("bench") },
+      acquire: async () => ({ bench: {} }),
+    }),
     defineResource({
       name: "leak",
       summary: "A bench that cannot be put away",
