@@ -32,13 +32,20 @@ export interface LoadPluginsOptions {
 
 export function loadPlugins(options: LoadPluginsOptions): StepTypes & { plugins(): Promise<LoadedPlugin[]> } {
   const plugins = new Plugins(options);
+  // A graph asks once for each of its nodes.
+  const found = new Map<string, ReturnType<StepTypes["get"]>>();
+  const get = async (uses: string) => {
+    const [name = "", stepName, ...more] = uses.split("/");
+    if (stepName === undefined || more.length > 0) return undefined;
+    const plugin = await plugins.find(name);
+    const type = plugin?.steps.find((step) => step.name === stepName);
+    return plugin && type ? { type, plugin } : undefined;
+  };
   return {
-    async get(uses) {
-      const [name = "", stepName, ...more] = uses.split("/");
-      if (stepName === undefined || more.length > 0) return undefined;
-      const plugin = await plugins.find(name);
-      const type = plugin?.steps.find((step) => step.name === stepName);
-      return plugin && type ? { type, plugin } : undefined;
+    get(uses) {
+      const known = found.get(uses) ?? get(uses);
+      found.set(uses, known);
+      return known;
     },
     async names() {
       return (await plugins.all()).flatMap(({ name, steps }) => steps.map((step) => `${name}/${step.name}`));
