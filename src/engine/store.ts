@@ -14,6 +14,8 @@ export interface EngineStore {
     put(record: CacheRecord): Promise<void>;
     /** Disowns a record whose outputs turned out damaged. */
     remove(key: string): Promise<void>;
+    /** Changes when a record is removed or replaced: as long as it does not, what was read still holds. Undefined: nobody can tell. */
+    generation?(): Promise<string | undefined>;
     /** The key that `node` of `template` had when it was last built, for explanations. */
     lastKey(template: string, node: string): Promise<string | undefined>;
     setLastKey(template: string, node: string, key: string): Promise<void>;

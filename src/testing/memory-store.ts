@@ -10,6 +10,8 @@ export interface MemoryStore extends EngineStore {
   /** What it holds, to look at and to damage. */
   contents: {
     records: Map<string, CacheRecord>;
+    /** Keys that were asked for, in order. */
+    recordReads: string[];
     blobs: Map<Digest, Uint8Array>;
     /** Artifacts that `has` denies. */
     missing: Set<string>;
@@ -30,13 +32,25 @@ export function memoryStore(options: { now?: () => number } = {}): MemoryStore {
   const runs: RunRecord[] = [];
   const logs: string[] = [];
   const events: RunEvent[] = [];
+  const recordReads: string[] = [];
+  let generation = 0;
   return {
-    contents: { records, blobs, missing, runs, logs, events },
+    contents: { records, recordReads, blobs, missing, runs, logs, events },
     readOnly: false,
     records: {
-      get: async (key) => records.get(key),
-      put: async (record) => void records.set(record.key, record),
-      remove: async (key) => void records.delete(key),
+      async get(key) {
+        recordReads.push(key);
+        return records.get(key);
+      },
+      async put(record) {
+        if (records.has(record.key)) generation++;
+        records.set(record.key, record);
+      },
+      async remove(key) {
+        generation++;
+        records.delete(key);
+      },
+      generation: async () => `${generation}`,
       lastKey: async (template, node) => lastKeys.get(`${template}#${node}`),
       setLastKey: async (template, node, key) => void lastKeys.set(`${template}#${node}`, key),
     },

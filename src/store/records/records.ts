@@ -2,12 +2,14 @@
  * Cache records, the last key of each step, and facts: three keyv namespaces in one database, opened when the
  * first of them is asked for. A record is written after the blobs it names.
  */
+import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import type { Keyv } from "keyv";
 import type { Json } from "../../engine/artifact.ts";
 import type { CacheRecord } from "../../engine/run/record.ts";
 import type { EngineStore, Fact } from "../../engine/store.ts";
 import { readOnlyStore } from "../fault.ts";
+import { LastKeys } from "./last-keys.ts";
 
 export interface Records {
   records: EngineStore["records"] & {
@@ -42,15 +44,37 @@ export function openRecords(options: OpenRecordsOptions): Records {
     if (options.mode === "read") throw readOnlyStore(options.folder);
     return tables();
   };
+  const lastKeys = new LastKeys(async () => (await tables()).lastKeys);
+  const renewGeneration = async (facts: Tables["facts"]) => {
+    const value = randomUUID();
+    await facts.set(GENERATION, { value, at: options.now() });
+    return value;
+  };
   return {
     records: {
       get: async (key) => (await tables()).records.get(key),
       getMany: async (keys) => (await tables()).records.getMany(keys),
-      put: async (record) => void (await (await writable()).records.set(record.key, record)),
-      remove: async (key) => void (await (await writable()).records.delete(key)),
-      lastKey: async (template, node) => (await tables()).lastKeys.get(nodeName(template, node)),
-      setLastKey: async (template, node, key) =>
-        void (await (await writable()).lastKeys.set(nodeName(template, node), key)),
+      async put(record) {
+        const { records, facts } = await writable();
+        if (await records.has(record.key)) await renewGeneration(facts);
+        await records.set(record.key, record);
+      },
+      async remove(key) {
+        const { records, facts } = await writable();
+        await renewGeneration(facts);
+        await records.delete(key);
+      },
+      async generation() {
+        const { facts } = await tables();
+        const known = await facts.get<Fact>(GENERATION);
+        if (known || options.mode === "read") return known?.value as string | undefined;
+        return renewGeneration(facts);
+      },
+      lastKey: (template, node) => lastKeys.get(template, node),
+      async setLastKey(template, node, key) {
+        await writable();
+        lastKeys.set(template, node, key);
+      },
       async *list() {
         for await (const [, record] of (await tables()).records.iterator!()) yield record as CacheRecord;
       },
@@ -62,16 +86,15 @@ export function openRecords(options: OpenRecordsOptions): Records {
       },
     },
     async close() {
+      await lastKeys.flush();
       (await opened)?.close();
       opened = undefined;
     },
   };
 }
 
-/** A NUL is in no path and no step's name, so two pairs never make one text. */
-function nodeName(template: string, node: string): string {
-  return `${template}\0${node}`;
-}
+/** The fact that changes with every removal of a record, and with a record that takes another one's place. */
+const GENERATION = "records-generation";
 
 interface Tables {
   records: Keyv<CacheRecord>;
@@ -80,7 +103,12 @@ interface Tables {
   close(): void;
 }
 
-/** Nobody listens to these keyvs' `error` event: that makes a failed call reject instead of answering "not there". */
+/**
+ * What is kept is plain JSON: keyv's own serialisation also carries what JSON cannot, by a function called for every
+ * value, which takes most of the time of reading 10,000 records.
+ *
+ * Nobody listens to these keyvs' `error` event: that makes a failed call reject instead of answering "not there".
+ */
 async function openTables(options: OpenRecordsOptions): Promise<Tables> {
   const [{ Keyv }, { openDatabase, SqliteAdapter }] = await Promise.all([
     import("keyv"),
@@ -90,6 +118,7 @@ async function openTables(options: OpenRecordsOptions): Promise<Tables> {
   if (!database) return { records: new Keyv(), lastKeys: new Keyv(), facts: new Keyv(), close() {} };
   const over = (open: DatabaseSync, namespace: "records" | "last_keys" | "facts") => ({
     store: new SqliteAdapter(open, namespace),
+    serialization: JSON,
     checkExpired: false,
   });
   return {

@@ -35,7 +35,7 @@ export function openDatabase(folder: string, mode: "read" | "write"): DatabaseSy
     if (mode === "read") return existsSync(path) ? openToRead(path) : undefined;
     if (!existsSync(path)) create(path, join(folder, "tmp", temporaryName()));
     const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
-    database.exec("PRAGMA synchronous = NORMAL");
+    database.exec("PRAGMA synchronous = NORMAL; PRAGMA mmap_size = 1073741824");
     return database;
   });
 }
