@@ -36,6 +36,7 @@ async function tellFailures(
   store: Store,
   { flags, terminal }: Cli,
 ): Promise<void> {
+  if (record.counts.failed + record.cleanup.failed.length === 0) return;
   const failed = Object.entries(record.nodes).filter(([, { status, error }]) => status === "failed" && error);
   if (failed.length + record.cleanup.failed.length === 0) return;
   const { cleanupFailures, failedStep } = await import("../views/error.ts");

@@ -38,20 +38,20 @@ export function removeLeftovers(folder: string, nowMs: number): void {
 }
 
 /**
- * Writes a small file whole: readers see the old one or the new one. `durably` also survives a power cut, which
+ * Writes a file whole, `text` in one piece or several: readers see the old one or the new one. `durably` also survives a power cut, which
  * costs a flush of the disk (milliseconds).
  */
 export function writeAtomically(
   storeFolder: string,
   path: string,
-  text: string,
+  text: string | Iterable<string>,
   options: { durably?: boolean } = {},
 ): void {
   const temporary = join(storeFolder, "tmp", temporaryName());
   try {
     const descriptor = openSync(temporary, "wx", 0o644);
     try {
-      writeSync(descriptor, text);
+      for (const piece of typeof text === "string" ? [text] : text) writeSync(descriptor, piece);
       if (options.durably) fdatasyncSync(descriptor);
     } finally {
       closeSync(descriptor);

@@ -52,9 +52,10 @@ const SHOWN = 12;
 const BAR_COLUMNS = 24;
 
 function timeTable(
-  { nodes }: RunRecord,
+  { nodes, counts }: RunRecord,
   { paint = plain, uses, columns }: SummaryOptions,
 ): string | undefined {
+  if (counts.built + counts.failed === 0) return undefined;
   const built = Object.entries(nodes)
     .filter(([, node]) => node.status === "built" || node.status === "failed")
     .sort(([, a], [, b]) => b.seconds - a.seconds);
