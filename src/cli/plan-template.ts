@@ -1,5 +1,6 @@
 /** A template file → its plan, as `run` and `plan` need it. */
 
+import type { Graph } from "../engine/graph/graph.ts";
 import type { Plan } from "../engine/plan/plan.ts";
 import type { PlanOptions } from "../engine/plan/plan-graph.ts";
 import type { StepTypes } from "../engine/plugin/plugin.ts";
@@ -7,6 +8,7 @@ import type { Store } from "../store/store.ts";
 import { type BuildFlags, checkSteps } from "./build-flags.ts";
 import type { Cli } from "./command.ts";
 import { compileTemplate } from "./compile-template.ts";
+import type { PlanMemory } from "./compiled-cache.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface PlannedTemplate {
@@ -27,13 +29,18 @@ export async function planTemplate(
 ): Promise<PlannedTemplate | undefined> {
   const { config } = workspace;
   const types = await workspace.types();
-  const { graph, tell } = await compileTemplate(file, { params: flags.param, types, terminal });
+  const store = workspace.location.path;
+  const { graph, memory, tell } = await compileTemplate(file, {
+    params: flags.param,
+    types,
+    terminal,
+    store,
+  });
   if (!graph) return undefined;
   checkSteps(graph, flags);
-  const store = await workspace.store();
-  const { planGraph } = await import("../engine/plan/plan-graph.ts");
+  const opened = await workspace.store();
   const options: PlanOptions = {
-    store,
+    store: opened,
     types,
     now: Date.now,
     refresh: flags.refresh ?? false,
@@ -42,7 +49,25 @@ export async function planTemplate(
     ...(flags.force ? { force: flags.force } : {}),
     ...(flags.target ? { targets: flags.target } : {}),
   };
-  const plan = await planGraph(graph, { ...options, ...observe });
+  const plan = await planWithMemory(graph, memory, { ...options, ...observe });
   await tell(plan.diagnostics);
-  return plan.diagnostics.length > 0 ? undefined : { plan, store, types, options };
+  return plan.diagnostics.length > 0 ? undefined : { plan, store: opened, types, options };
+}
+
+/** What was found is remembered where it is news, and where a run would find it so. */
+async function planWithMemory(
+  graph: Graph,
+  memory: PlanMemory | undefined,
+  options: PlanOptions,
+): Promise<Plan> {
+  const { planGraph } = await import("../engine/plan/plan-graph.ts");
+  if (!memory) return planGraph(graph, options);
+  const remembered = memory.read();
+  const plan = await planGraph(graph, { ...options, ...(remembered ? { remembered } : {}) });
+  if (options.store.readOnly || options.force || options.targets) return plan;
+  const { conditionsOf, isNews, toRemember } = await import("../engine/plan/remembered.ts");
+  const conditions = await conditionsOf(graph, options);
+  const found = conditions === undefined ? undefined : toRemember(plan, conditions);
+  if (found && isNews(found, remembered)) memory.write(found);
+  return plan;
 }

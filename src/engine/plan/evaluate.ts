@@ -116,7 +116,8 @@ function knownValue(
   return artifact.type === "data" ? valueAt(artifact.value, binding.path) : artifact;
 }
 
-async function toolVersions(type: StepType, facts: EngineStore["facts"]) {
+/** By the tools that the step type runs; null where one is not installed. */
+export async function toolVersions(type: StepType, facts: EngineStore["facts"]) {
   const versions: Record<string, string | null> = {};
   for (const [tool, versionArguments] of Object.entries(type.tools ?? {}))
     versions[tool] = (await toolVersion(tool, versionArguments, facts)) ?? null;

@@ -26,14 +26,17 @@ import {
 } from "./evaluate.ts";
 import { type History, lastBuilt, lossOf } from "./history.ts";
 import type { Fate, Plan, PlanNode, PlanSummary, Reason } from "./plan.ts";
+import { Recollection, type Remembered } from "./remembered.ts";
 import { targetsPath } from "./targets.ts";
 
 export interface PlanOptions extends EvaluateOptions {
   /** Nodes to run again although the store has them. */
   force?: readonly string[];
+  /** What the last planning of this very graph found: see `remembered.ts`. */
+  remembered?: Remembered;
   /** Build these and what they need; default everything the template's outputs need. */
   targets?: readonly string[];
-  /** Is handed what was found out of every node whose inputs are known: what an explanation is made from. */
+  /** Is handed what was found out of every node whose inputs are known: what an explanation is made from. With it nothing is remembered. */
   onEvaluated?(node: string, evaluation: Evaluation): void;
 }
 
@@ -50,6 +53,8 @@ export async function planGraph(graph: Graph, options: PlanOptions): Promise<Pla
 }
 
 interface Pass {
+  /** What the last planning of this graph found. */
+  recollection: Recollection | undefined;
   nodes: Map<string, PlanNode>;
   known: Map<string, Known>;
   diagnostics: Diagnostic[];
@@ -62,11 +67,19 @@ async function forward(
   evaluations: Map<string, Evaluation>,
   options: PlanOptions,
 ): Promise<Pass> {
-  const pass: Pass = { nodes: new Map(), known: new Map(), diagnostics: [] };
+  const recollection = options.onEvaluated
+    ? undefined
+    : await Recollection.of(graph, options.remembered, options);
+  const pass: Pass = { recollection, nodes: new Map(), known: new Map(), diagnostics: [] };
+  const forced = new Set(options.force);
   for (const node of graph.nodes) {
     const base = { id: node.id, uses: node.uses, kind: node.kind, needs: node.needs };
+    const hit = forced.has(node.id) || damaged.has(node.id) ? undefined : recollection?.hitOf(node);
     if (!wanted.has(node.id)) pass.nodes.set(node.id, { ...base, fate: "unneeded", key: null });
-    else if (!inputsKnown(node, pass.known))
+    else if (hit) {
+      pass.known.set(node.id, { kind: "artifact", outputs: hit.outputs });
+      pass.nodes.set(node.id, { ...base, fate: "hit", ...hit });
+    } else if (!inputsKnown(node, pass.known))
       pass.nodes.set(node.id, { ...base, fate: "pending", key: null, reason: UPSTREAM });
     else pass.nodes.set(node.id, { ...base, ...(await fateOf(node, pass, damaged, evaluations, options)) });
   }
@@ -91,15 +104,18 @@ async function fateOf(
     pass.diagnostics.push(diagnosticOf(node, error));
     return { fate: "miss", key: null, reason: { code: "input-changed", changed: [] } };
   }
-  evaluations.set(node.id, evaluation);
   options.onEvaluated?.(node.id, evaluation);
   const { key, preimage, record } = evaluation;
+  // Not of a hit, of which nothing is needed any more: in a large graph all preimages are too much to keep.
+  if (!record) evaluations.set(node.id, evaluation);
   if (node.kind === "resource") {
+    pass.recollection?.evaluated(node, key, undefined);
     pass.known.set(node.id, { kind: "resource", preimage });
     return { fate: "unneeded", key };
   }
   const reason = options.force?.includes(node.id) ? FORCED : damaged.get(node.id);
   if (record && !reason) {
+    pass.recollection?.evaluated(node, key, record.outputs);
     pass.known.set(node.id, { kind: "artifact", outputs: record.outputs });
     return { fate: "hit", key, outputs: record.outputs, lastSeconds: record.seconds };
   }

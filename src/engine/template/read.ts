@@ -6,7 +6,7 @@ import type { DiagnosticText } from "./diagnostic.ts";
 export type ReadFile = (path: string) => Promise<Uint8Array>;
 
 /** A template is written by people: more than this is some other file. */
-export const MAX_TEMPLATE_BYTES = 1024 * 1024;
+export const MAX_TEMPLATE_BYTES = 64 * 1024 * 1024;
 
 export async function readTemplate(
   file: string,
