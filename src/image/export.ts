@@ -1,19 +1,16 @@
 /**
- * An image becomes a raw, sparse file of exactly its size: holes where it has zeros. Written under another
- * name beside the target and renamed when whole, so that the target is either what it was or the image.
+ * An image becomes a raw, sparse file of exactly its size: holes where it has zeros.
  */
-import { randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { type FileHandle, open } from "node:fs/promises";
 import type { ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
-import { TplError } from "../engine/errors.ts";
 import { BLOCK_BYTES } from "./dirty-map.ts";
 import type { TransferOptions } from "./import.ts";
 import { inParallel } from "./in-parallel.ts";
 import { CHUNK_BYTES, type ChunkMap, DIGEST_BYTES, digestOf, presentChunks } from "./map.ts";
 import { isZeros } from "./store-chunks.ts";
 import { asDamagedImage, loadMap } from "./stored-map.ts";
+import { writeWhole, writing } from "./write-whole.ts";
 
 const CHUNKS_AT_A_TIME = 16;
 
@@ -29,15 +26,10 @@ export async function exportImage(
 ): Promise<void> {
   options.signal?.throwIfAborted();
   const map = await loadMap(blobs, image);
-  const partial = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.partial`);
-  try {
+  await writeWhole(path, async (partial) => {
     await writing(path, () => createFile(partial, map.sizeBytes));
     await fill(partial, { blobs, image, map, path }, options);
-    await writing(path, () => rename(partial, path));
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
+  });
 }
 
 async function createFile(path: string, sizeBytes: number): Promise<void> {
@@ -92,18 +84,5 @@ async function writeData(file: FileHandle, chunk: Buffer, offset: number): Promi
       done += bytesWritten;
     }
     at = end + BLOCK_BYTES;
-  }
-}
-
-async function writing<T>(path: string, act: () => Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (error) {
-    throw new TplError({
-      code: "cannot-write-file",
-      message: `cannot write ${path}: ${error instanceof Error ? error.message : error}`,
-      hint: "check the folder, its permissions and its free space",
-      cause: error,
-    });
   }
 }

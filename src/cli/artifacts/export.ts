@@ -13,13 +13,14 @@ import { openWorkspace } from "../workspace.ts";
 
 export interface ExportTarget {
   path: string;
+  format: "raw" | "qcow2";
   existing: "keep" | "replace";
 }
 
 export async function exportArtifact(
   cli: Cli,
   ref: string,
-  { path, existing }: ExportTarget,
+  { path, format, existing }: ExportTarget,
 ): Promise<number> {
   const { flags, terminal } = cli;
   if (existing === "keep" && existsSync(path))
@@ -33,19 +34,25 @@ export async function exportArtifact(
   const image = await store.resolveRef(ref, { type: "image" });
   if (image.type !== "image")
     throw new Error(`bug: an image was asked for, and ${ref} is of type ${image.type}`);
-  const { exportImage } = await import("../../image/export.ts");
+  const write = await writerOf(format);
   using interruption = tellInterruption(terminal);
   return await failing(
     cli,
     async () => {
       const { signal } = interruption;
-      await disowningDamage(store, () => exportImage(store.blobs, image, path, { signal }));
+      await disowningDamage(store, () => write(store.blobs, image, path, { signal }));
       const { size, blocks } = await stat(path);
       const storedBytes = blocks * 512;
-      if (flags.json) terminal.out(JSON.stringify({ schema: "tplgraph.export/1", path, image, storedBytes }));
+      if (flags.json)
+        terminal.out(JSON.stringify({ schema: "tplgraph.export/1", path, format, image, storedBytes }));
       else terminal.out(`${printable(path)}: ${bytes(size)}, of which ${bytes(storedBytes)} on disk`);
       return EXIT.done;
     },
     interruption,
   );
+}
+
+async function writerOf(format: ExportTarget["format"]) {
+  if (format === "qcow2") return (await import("../../image/export-qcow2.ts")).exportQcow2;
+  return (await import("../../image/export.ts")).exportImage;
 }

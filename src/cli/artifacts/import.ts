@@ -1,7 +1,10 @@
-/** `tplgraph artifacts import FILE --tag NAME`: a raw ext4 file becomes an image with a name. */
+/** `tplgraph artifacts import FILE --tag NAME`: an ext4 file system in a raw or qcow2 file becomes an image with a name. */
 import { open } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { ImageArtifact } from "../../engine/artifact.ts";
 import { TplError } from "../../engine/errors.ts";
+import { findTool } from "../../engine/key/tool-version.ts";
+import type { StepContext } from "../../engine/plugin/context.ts";
 import { readOnlyStore } from "../../store/fault.ts";
 import { parseRefName } from "../../store/refs/grammar.ts";
 import type { Store } from "../../store/store.ts";
@@ -19,7 +22,7 @@ import { openWorkspace } from "../workspace.ts";
 export async function importArtifact(cli: Cli, path: string, newName: string): Promise<number> {
   const { flags, terminal } = cli;
   const { name, tag } = parseRefName(newName);
-  await checkFile(path);
+  const source = await examine(path);
   await using workspace = await openWorkspace(flags);
   const store = await workspace.store();
   if (store.readOnly) throw readOnlyStore(store.path);
@@ -27,7 +30,7 @@ export async function importArtifact(cli: Cli, path: string, newName: string): P
   return await failing(
     cli,
     async () => {
-      const image = await takeIn(cli, store, path, {
+      const image = await takeIn(cli, store, source, {
         ref: `${name}:${tag}`,
         signal: interruption.signal,
       });
@@ -40,9 +43,17 @@ export async function importArtifact(cli: Cli, path: string, newName: string): P
   );
 }
 
-/** Throws TplError for whatever cannot be an ext4 disk. */
-async function checkFile(path: string): Promise<void> {
+/** A file that can be taken in. */
+interface Source {
+  path: string;
+  format: "raw" | "qcow2";
+  sizeBytes: number;
+}
+
+/** Throws TplError for whatever cannot be an ext4 disk, as far as the beginning of the file tells. */
+async function examine(path: string): Promise<Source> {
   const { HEAD_BYTES, rawFileFault } = await import("../../plugins/ext4/index.ts");
+  const { isQcow2, qcow2DiskBytes } = await import("../../image/qcow2-header.ts");
   const shown = printable(path);
   await using file = await open(path).catch((cause: NodeJS.ErrnoException) => {
     const gone = cause.code === "ENOENT" || cause.code === "ENOTDIR";
@@ -57,29 +68,70 @@ async function checkFile(path: string): Promise<void> {
     throw new TplError({
       code: "not-a-raw-image",
       message: `${shown} is not a regular file`,
-      hint: "give a raw disk image, for instance an ext4 file",
+      hint: "give a disk image, for instance an ext4 file",
     });
   const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-  const fault = await rawFileFault(shown, buffer.subarray(0, bytesRead), async () => stat.size);
+  const head = buffer.subarray(0, bytesRead);
+  if (isQcow2(head)) {
+    requireTool("qemu-img", "read a qcow2 file");
+    return { path, format: "qcow2", sizeBytes: qcow2DiskBytes(shown, head) };
+  }
+  const fault = await rawFileFault(shown, head, async () => stat.size);
   if (fault) throw new TplError(fault);
+  return { path, format: "raw", sizeBytes: stat.size };
 }
 
-/** With a journal, though nothing is taken: garbage collection spares what goes on. */
+function requireTool(name: string, to: string): void {
+  if (findTool(name)) return;
+  throw new TplError({
+    code: "tool-missing",
+    message: `${name} is not installed, and needed to ${to}`,
+    hint: "tplgraph doctor says which package has it",
+  });
+}
+
+/** With a journal, also where nothing is taken: garbage collection spares what goes on. */
 async function takeIn(
   cli: Cli,
   store: Store,
-  path: string,
+  source: Source,
   { ref, signal }: { ref: string; signal: AbortSignal },
 ): Promise<ImageArtifact> {
-  const { importFile } = await import("../../image/import.ts");
   const { terminal } = cli;
   const log = await debugLog(cli.flags);
-  return withStepContext({ store, name: "import", signal, log, tell: terminal.err }, async () => {
-    using progress = progressLine(terminal);
-    const image = await importFile(store.blobs, path, { signal, onProgress: progress.show });
+  return withStepContext({ store, name: "import", signal, log, tell: terminal.err }, async (step) => {
+    const image =
+      source.format === "qcow2"
+        ? await takeInQcow2(store, step, source)
+        : await takeInRaw(terminal, store, source.path, signal);
     await store.refs.set(ref, { outputs: { image } });
     return image;
   });
+}
+
+async function takeInRaw(terminal: Terminal, store: Store, path: string, signal: AbortSignal) {
+  const { importFile } = await import("../../image/import.ts");
+  using progress = progressLine(terminal);
+  return await importFile(store.blobs, path, { signal, onProgress: progress.show });
+}
+
+/** qemu-img writes the disk to an empty view; that it holds a file system shows only then. */
+async function takeInQcow2(
+  store: Store,
+  step: StepContext,
+  { path, sizeBytes }: Source,
+): Promise<ImageArtifact> {
+  const { HEAD_BYTES, rawFileFault } = await import("../../plugins/ext4/index.ts");
+  const { readImageHead } = await import("../../image/read-head.ts");
+  const disk = await step.openDisk({ sizeBytes });
+  // An absolute path: what stands before a colon in another one would be taken for a protocol.
+  const formats = ["-f", "qcow2", "-O", "raw", resolve(path), disk.uri];
+  await step.tool("qemu-img", ["convert", "-q", "-n", "--target-is-zero", "-W", ...formats]);
+  const image = await disk.seal();
+  const head = await readImageHead(store.blobs, image, HEAD_BYTES);
+  const fault = await rawFileFault(printable(path), head, async () => image.bytes);
+  if (fault) throw new TplError(fault);
+  return image;
 }
 
 const REDRAW_MS = 100;

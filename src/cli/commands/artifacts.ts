@@ -1,5 +1,5 @@
 /** `tplgraph artifacts`: what the store holds. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Action } from "../command.ts";
 
 export function define(command: Command, act: Action): void {
@@ -23,21 +23,27 @@ export function define(command: Command, act: Action): void {
     );
   command
     .command("export")
-    .description("writes an image to a raw, sparse file")
+    .description("writes an image to a file")
     .argument("<ref>", REF)
     .requiredOption("-o, --output <file>", "the file")
+    .addOption(
+      new Option("--format <format>", "raw is sparse; qcow2 needs qemu-img")
+        .choices(["raw", "qcow2"])
+        .default("raw"),
+    )
     .option("--force", "replaces a file that is there")
     .action(
-      act(async (cli, flags: { output: string; force?: boolean }, ref: string) =>
+      act(async (cli, flags: { output: string; format: "raw" | "qcow2"; force?: boolean }, ref: string) =>
         (await import("../artifacts/export.ts")).exportArtifact(cli, ref, {
           path: flags.output,
+          format: flags.format,
           existing: flags.force ? "replace" : "keep",
         }),
       ),
     );
   command
     .command("import")
-    .description("makes an image of a raw file with an ext4 file system")
+    .description("makes an image of a raw or qcow2 file with an ext4 file system")
     .argument("<file>", "the file")
     .requiredOption("--tag <name>", "its name: NAME or NAME:TAG")
     .action(
