@@ -9,7 +9,7 @@ import { TplError } from "../engine/errors.ts";
 import { SERVES_VARIABLE } from "./attach/system-tool.ts";
 import { becomes } from "./attach/waiting.ts";
 import { type JournalFile, journalFolder, readJournal } from "./host/journal-file.ts";
-import { releaseHeld } from "./host/release-held.ts";
+import { releaseUnserved } from "./host/release-held.ts";
 import { isRunning, type Machine, type ProcessIdentity, thisMachine } from "./process/identity.ts";
 import { processesWith, signalProcess } from "./process/process-list.ts";
 import { endProcesses } from "./process/run-processes.ts";
@@ -79,7 +79,7 @@ async function cleanUpRun(journal: JournalFile, here: Machine): Promise<RunClean
   }
   // What a disk host wrote while we waited counts too.
   const latest = readJournal(journal.path) ?? journal;
-  const { released, failures } = await releaseHeld(latest);
+  const { released, failures } = await releaseUnserved(latest);
   const left = await endProcesses(() => processesWith(SERVES_VARIABLE, run));
   if (left.length > 0) failures.push({ what: "end what served the run", error: stillThere(left) });
   if (latest.held().length === 0 && left.length === 0) latest.remove();

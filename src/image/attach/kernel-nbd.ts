@@ -17,8 +17,8 @@ const DISCONNECT_TIMEOUT_MS = 5000;
 
 /**
  * A request without an answer after this long fails with an I/O error, and so do all after it. A chunk may have to
- * come from far away first. No time is given to a connection that has ended: nobody would connect again, so that
- * what is under way fails at once (`dead_conn_timeout` 0).
+ * come from far away first. No new request waits for a connection that has ended, since nobody would connect again
+ * (`dead_conn_timeout` 0); those that were under way then wait for this, or for `severKernelNbd`.
  */
 const REQUEST_TIMEOUT_SECONDS = 90;
 /** The smallest that the kernel knows: file systems with blocks of 1 KiB do not mount on larger sectors. */
@@ -91,14 +91,22 @@ function isRefusal(lastLines: readonly string[] = []): boolean {
   return lastLines.some((line) => line.includes("Failed to setup device"));
 }
 
+/**
+ * For a device whose server is dead: every request that is under way fails now, and the device is free once nothing has
+ * it open. Nothing happens where the process `clientPid` did not set it up.
+ */
+export async function severKernelNbd(device: string, clientPid: number, signal?: AbortSignal): Promise<void> {
+  if (connectedBy(device) === clientPid)
+    await systemTool("nbd-client", ["-disconnect", device], signal ? { signal } : {});
+}
+
 /** Nothing happens where the device was not set up by the process `clientPid`: then it is somebody else's. */
 export async function disconnectKernelNbd(
   device: string,
   clientPid: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (connectedBy(device) !== clientPid) return;
-  await systemTool("nbd-client", ["-disconnect", device], signal ? { signal } : {});
+  await severKernelNbd(device, clientPid, signal);
   const gone = () => connectedBy(device) !== clientPid;
   if (await becomes(gone, { timeoutMs: DISCONNECT_TIMEOUT_MS, signal })) return;
   throw new TplError({

@@ -2,6 +2,7 @@
  * The services of a run (`engine/run/services.ts`) by a disk host. The host is started at once, since the
  * journal is its; it and everything it holds go with `close`, or with this process.
  */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { StartServices } from "../../engine/run/services.ts";
 import { identityOf } from "../process/identity.ts";
@@ -10,7 +11,7 @@ import { fromMessage } from "./error-message.ts";
 import { HostProcess } from "./host-process.ts";
 import { journalPath, readJournal } from "./journal-file.ts";
 import type { BlobsOrigin } from "./protocol.ts";
-import { releaseHeld } from "./release-held.ts";
+import { failRequests, releaseUnserved } from "./release-held.ts";
 import { remoteDisk } from "./remote-disk.ts";
 
 /** A host that has not said what it released after this long is hung: each single release has its own deadline. */
@@ -34,6 +35,8 @@ export function diskHostServices(options: DiskHostOptions): StartServices {
         await host.end();
         throw error;
       });
+    // Tried once more, and told, when the services are closed.
+    void host.died.then(() => failRequestsOfDeadHost(store, run).catch(() => {}));
     // What a dead host held is released at the end, by its journal: that a release could not be told it is no failure.
     const unlessDead = (error: unknown) => {
       if (!host.hasDied) throw error;
@@ -84,11 +87,18 @@ export function diskHostServices(options: DiskHostOptions): StartServices {
   };
 }
 
+/** A tool that waits for a disk cannot even be killed before its requests have failed. */
+async function failRequestsOfDeadHost(store: string, run: string): Promise<void> {
+  const path = journalPath(store, run);
+  const journal = existsSync(path) ? readJournal(path) : undefined;
+  if (journal) await failRequests(journal);
+}
+
 /** Nobody serves the disks any more: what is mounted is released with errors in its file system, but released. */
 async function releaseForDeadHost(store: string, run: string) {
   const journal = readJournal(journalPath(store, run));
   if (!journal) return [];
-  const { failures } = await releaseHeld(journal);
+  const { failures } = await releaseUnserved(journal);
   if (journal.held().length === 0) journal.remove();
   return failures.map(({ what, error }) => ({ hook: what, error }));
 }

@@ -5,6 +5,7 @@
  */
 import { TplError } from "../../engine/errors.ts";
 import { describeAcquisition } from "../../engine/run/journal.ts";
+import { severKernelNbd } from "../attach/kernel-nbd.ts";
 import { unmountLazily } from "../attach/mount.ts";
 import { endHolders, endRunProcesses } from "../process/run-processes.ts";
 import { releaseAcquisition } from "../release.ts";
@@ -16,6 +17,24 @@ export interface ReleaseResult {
   /** What was released, for people. */
   released: string[];
   failures: { what: string; error: unknown }[];
+}
+
+/**
+ * The same for a journal whose disk host is dead. What waits for it is told first, by an error: neither processes nor
+ * mounts end before.
+ */
+export async function releaseUnserved(journal: JournalFile): Promise<ReleaseResult> {
+  await failRequests(journal);
+  return await releaseHeld(journal);
+}
+
+/** Whatever still waits for a disk host that is dead fails at once. What cannot be severed here is reported by its release. */
+export async function failRequests(journal: JournalFile): Promise<void> {
+  for (const { acquisition } of journal.held())
+    if (acquisition.kind === "kernel-nbd") {
+      const { device, clientPid } = acquisition;
+      await severKernelNbd(device, clientPid, AbortSignal.timeout(DEADLINE_MS)).catch(() => {});
+    }
 }
 
 /** Ends the run's processes first: none of them is to hold, or take, what is being released. */
