@@ -6,6 +6,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import { TplError } from "../engine/errors.ts";
+import type { ByteRange } from "./data-ranges.ts";
 import { inParallel } from "./in-parallel.ts";
 import { CHUNK_BYTES, emptyMap, withChanges } from "./map.ts";
 import { storeChunk } from "./store-chunks.ts";
@@ -23,6 +24,8 @@ export interface TransferOptions {
 export interface ImportOptions extends TransferOptions {
   /** Default: the file's size. More: zeros behind it. Less: only so much of it. A block device needs it. */
   sizeBytes?: number;
+  /** Where the file has data, in the order of offsets; what lies between is known to be zeros and is not read. */
+  ranges?: readonly ByteRange[];
 }
 
 /** Stores the content of the file at `path` as an image. Zeros, and so holes, cost nothing in the store. */
@@ -48,10 +51,12 @@ export async function importFile(
   const free: Buffer[] = [];
   let doneBytes = 0;
 
-  await inParallel(pieces(readable), PIECES_AT_A_TIME, async (offset) => {
+  const ranges = options.ranges ?? [{ offset: 0, length: readable }];
+
+  await inParallel(pieces(ranges, readable), PIECES_AT_A_TIME, async ({ offset, length }) => {
     options.signal?.throwIfAborted();
     const buffer = free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
-    const piece = buffer.subarray(0, Math.min(PIECE_BYTES, readable - offset));
+    const piece = buffer.subarray(0, length);
     await readFully(file, piece, offset, path);
     for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
       const digest = await storeChunk(blobs, piece.subarray(at, at + CHUNK_BYTES));
@@ -77,8 +82,15 @@ async function openSource(path: string): Promise<FileHandle> {
   }
 }
 
-function* pieces(sizeBytes: number): Generator<number> {
-  for (let offset = 0; offset < sizeBytes; offset += PIECE_BYTES) yield offset;
+/** Whole chunks that hold all of `ranges`, each chunk once, and nothing past `endBytes`. */
+function* pieces(ranges: readonly ByteRange[], endBytes: number): Generator<ByteRange> {
+  let next = 0;
+  for (const { offset, length } of ranges) {
+    const end = Math.min(Math.ceil((offset + length) / CHUNK_BYTES) * CHUNK_BYTES, endBytes);
+    next = Math.max(next, offset - (offset % CHUNK_BYTES));
+    for (; next < end; next += PIECE_BYTES) yield { offset: next, length: Math.min(PIECE_BYTES, end - next) };
+    next = end;
+  }
 }
 
 async function readFully(file: FileHandle, into: Buffer, offset: number, path: string): Promise<void> {

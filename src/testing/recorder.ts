@@ -42,7 +42,8 @@ export function recorder(answer: Answer = () => undefined): Recorder {
     openDisk(options) {
       const name = `disk-${++count}`;
       const sizeBytes = options.sizeBytes ?? options.image?.bytes ?? 0;
-      disks.push(`open ${name} ${sizeBytes}${options.readOnly ? " read-only" : ""}`);
+      const backing = options.backing === "file" ? " in a file" : "";
+      disks.push(`open ${name} ${sizeBytes}${options.readOnly ? " read-only" : ""}${backing}`);
       return recordedDisk(name, sizeBytes, disks);
     },
   };
@@ -57,7 +58,8 @@ function recordedDisk(name: string, sizeBytes: number, disks: string[]): Disk {
     file: async () => `/${name}.raw`,
     device: async () => `/dev/${name}`,
     async mount(options = {}) {
-      disks.push(`mount ${name} ${options.readOnly ? "ro" : "rw"}`);
+      const more = options.options ? ` ${options.options.join(",")}` : "";
+      disks.push(`mount ${name} ${options.readOnly ? "ro" : "rw"}${more}`);
       return `/${name}`;
     },
     async unmount() {

@@ -53,6 +53,19 @@ describe("a file and an image", () => {
     expect((await readFile(target)).equals(content)).toBe(true);
   });
 
+  test("are the same where only the ranges with data are read, whatever their alignment", async () => {
+    const content = Buffer.alloc(64 * MIB);
+    const ranges = [
+      { offset: 4096, length: 4096 },
+      { offset: 8192 + 100, length: 3 * MIB },
+      { offset: 40 * MIB - 1, length: 2 },
+      { offset: 64 * MIB - 512, length: 512 },
+    ];
+    for (const [i, { offset, length }] of ranges.entries()) seeded(i).bytes(length).copy(content, offset);
+    await writeFile(source, content);
+    expect(await importFile(blobs, source, { ranges })).toEqual(await importFile(blobs, source));
+  });
+
   test("may differ in size: cut, or with zeros behind it", async () => {
     await writeFile(source, seeded(4).bytes(MIB));
     const whole = await importFile(blobs, source);

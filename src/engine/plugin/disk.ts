@@ -10,11 +10,17 @@ export interface OpenDiskOptions {
   /** The size of the view; default that of the image. More than the image: zeros behind it. A multiple of 512. */
   sizeBytes?: number;
   readOnly?: boolean;
+  /**
+   * `view` (default): served over NBD; the image is read where and when it is needed, the disk costs what is written.
+   * `file`: the whole content is first written to a raw file of its own, which `file`, `device` and `mount` are then
+   * over: for what reads or writes nearly all of it. Needs an `image`, and python3 to seal; it is not served.
+   */
+  backing?: "view" | "file";
 }
 
 export interface Disk {
   readonly sizeBytes: number;
-  /** For a VM or an NBD client: `nbd+unix:///EXPORT?socket=PATH`. */
+  /** For a VM or an NBD client, not with `backing: "file"`: `nbd+unix:///EXPORT?socket=PATH`. */
   readonly uri: string;
   /** The two parts of `uri`. */
   readonly socketPath: string;

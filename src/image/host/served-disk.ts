@@ -1,8 +1,8 @@
 /**
- * One open disk in the disk host: a copy-on-write view, its NBD export, and what is attached over it. Tools that
+ * One open disk in the disk host: a copy-on-write view with its NBD export, or a raw file, and what is attached over it. Tools that
  * open its file see what a VM wrote before they did; a device or a mount shows it only when attached afterwards.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import type { ImageArtifact } from "../../engine/artifact.ts";
 import type { BlobStore } from "../../engine/blobs.ts";
 import { TplError } from "../../engine/errors.ts";
@@ -15,10 +15,11 @@ import { emptyMap } from "../map.ts";
 import type { NbdServer } from "../nbd/server.ts";
 import { holderNames } from "../process/run-processes.ts";
 import { loadMap } from "../stored-map.ts";
-import { type CowView, openView } from "../view.ts";
+import { openView } from "../view.ts";
 import { attachKernelNbd } from "./attach-kernel-nbd.ts";
 import { Attachments } from "./attachments.ts";
 import type { JournalFile } from "./journal-file.ts";
+import { type DiskContent, openRawContent, RawContent } from "./raw-content.ts";
 import type { RunFolders } from "./run-folders.ts";
 
 /** How long a mount may stay busy by itself: something outside the run, a prober of devices, looks at it. */
@@ -42,12 +43,35 @@ export async function openServedDisk(
   around: DiskSurroundings,
 ): Promise<ServedDisk> {
   const sizeBytes = sizeOf(options);
+  if (options.backing === "file") return await openRawDisk(name, node, { ...options, sizeBytes }, around);
   const map = options.image ? await loadMap(around.blobs, options.image) : emptyMap(sizeBytes);
   const overlayPath = `${around.folders.scratch}/${name}.overlay`;
   const readOnly = options.readOnly ?? false;
   const overlay = around.journal.take(node, { kind: "file", path: overlayPath });
   const view = await openView({ blobs: around.blobs, map, sizeBytes, overlayPath, readOnly });
   around.server.addExport(name, view);
+  return new ServedDisk({ name, node, view, overlay, around });
+}
+
+async function openRawDisk(
+  name: string,
+  node: string,
+  options: OpenDiskOptions & { sizeBytes: number },
+  around: DiskSurroundings,
+): Promise<ServedDisk> {
+  const { image, sizeBytes, readOnly = false } = options;
+  if (!image) throw new Error("bug: a disk in a file of its own is opened without an image");
+  // As the kernel names it: a loop device is found by its backing file's path.
+  const path = `${realpathSync(around.folders.scratch)}/${name}.raw`;
+  const overlay = around.journal.take(node, { kind: "file", path });
+  const view = await openRawContent({
+    blobs: around.blobs,
+    image,
+    sizeBytes,
+    path,
+    readOnly,
+    signal: around.ending,
+  });
   return new ServedDisk({ name, node, view, overlay, around });
 }
 
@@ -63,15 +87,15 @@ function sizeOf({ image, sizeBytes = image?.bytes }: OpenDiskOptions): number {
 interface DiskParts {
   name: string;
   node: string;
-  view: CowView;
-  /** Its journal entry. */
+  view: DiskContent;
+  /** The journal entry of its overlay, or of its raw file. */
   overlay: number;
   around: DiskSurroundings;
 }
 
 export class ServedDisk {
   readonly name: string;
-  readonly view: CowView;
+  readonly view: DiskContent;
   readonly #node: string;
   readonly #overlay: number;
   readonly #around: DiskSurroundings;
@@ -165,6 +189,7 @@ export class ServedDisk {
   }
 
   async #attachFile(): Promise<string> {
+    if (this.view instanceof RawContent) return this.view.path;
     const path = this.#path("img");
     // An empty file to mount over; not touched again, since from then on it is a file system served from here.
     writeFileSync(path, "", { flag: "wx", mode: 0o600 });
@@ -188,7 +213,8 @@ export class ServedDisk {
     const { journal, socketPath, log } = this.#around;
     const { readOnly } = this.view;
     const request = { socketPath, exportName: this.name, readOnly, log };
-    const kernel = await attachKernelNbd(journal, this.#node, request);
+    const served = !(this.view instanceof RawContent);
+    const kernel = served ? await attachKernelNbd(journal, this.#node, request) : undefined;
     if (kernel) {
       this.#attachments.add(kernel);
       return kernel.acquisition.device;

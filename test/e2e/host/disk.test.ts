@@ -48,6 +48,25 @@ describe.skipIf(process.geteuid!() !== 0)("a disk of the disk host", { timeout: 
     await closeDisk(again);
   });
 
+  it("in a file of its own shows, grows and seals the same as a view", async () => {
+    const image = await (await makeFileSystem(32 * MIB)).disk.seal();
+    const same = await services.openDisk("test", { image, backing: "file" });
+    expect(await same.disk.seal()).toEqual(image);
+
+    const { disk } = await services.openDisk("test", { image, backing: "file", sizeBytes: 64 * MIB });
+    expect(statSync(await disk.file()).size).toBe(64 * MIB);
+    writeFileSync(join(await disk.mount({ options: ["nobarrier"] }), "hello"), "world".repeat(100_000));
+    await disk.unmount();
+    const sealed = await disk.seal();
+    expect(sealed.bytes).toBe(64 * MIB);
+
+    const again = await services.openDisk("test", { image: sealed, backing: "file", readOnly: true });
+    const path = await again.disk.mount({ readOnly: true });
+    expect(readFileSync(join(path, "hello"), "utf8")).toBe("world".repeat(100_000));
+    await expect(again.disk.seal()).rejects.toMatchObject({ code: "disk-read-only" });
+    await closeDisk(again);
+  });
+
   it("grows, and seals to the digest it had when nothing was changed", async () => {
     const image = await (await makeFileSystem(32 * MIB)).disk.seal();
     const same = await services.openDisk("test", { image });
