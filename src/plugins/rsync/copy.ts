@@ -1,20 +1,26 @@
 /**
  * `rsync/copy`: every file of a tree into an image, with everything that a file carries: owners by number, modes,
- * times, hard links, symlinks, devices, sockets, fifos, ACLs, extended attributes (file capabilities among them)
- * and holes. The root directory's own owner, mode and times come along.
+ * times, hard links, symlinks, devices, sockets, fifos, ACLs, extended attributes (file capabilities among them),
+ * holes, the flags of chattr (immutable, append-only) and project ids. The root directory's own come along.
  */
 import * as z from "zod";
-import { ToolError } from "../../engine/errors.ts";
+import { TplError } from "../../engine/errors.ts";
 import type { StepContext } from "../../engine/plugin/context.ts";
 import { image, tree } from "../../engine/plugin/port.ts";
 import { defineStep } from "../../engine/plugin/step.ts";
-import { diskTooSmall } from "../ext4/index.ts";
-import { rsyncFailure } from "./exit-status.ts";
-import { parseProgress } from "./progress.ts";
-import { roomOn, type Space, shortageOf, usedBy } from "./space.ts";
+import { carryFlags, populate } from "./populate.ts";
+import { rsync } from "./rsync.ts";
+import { roomOn, shortageOf, usedBy, usedOn } from "./space.ts";
 
 /** rsync reads a rule that begins like this as something else than a pattern (rsync(1), FILTER RULES). */
 const FILTER_RULE = /^([-+] |!)/;
+
+const method = z
+  .enum(["auto", "rsync", "populate"])
+  .describe(
+    "rsync: into any image, anything left out · populate: a whole tree into a fresh file system, faster, and paths of any length · auto: populate where it can",
+  )
+  .default("auto");
 
 export const copy = defineStep({
   name: "copy",
@@ -22,6 +28,7 @@ export const copy = defineStep({
   inputs: {
     from: tree(),
     image: image(),
+    method,
     excludes: z
       .array(
         z
@@ -37,72 +44,58 @@ export const copy = defineStep({
       .default([]),
   },
   outputs: { image: image() },
-  tools: { rsync: ["--version"] },
+  tools: { rsync: ["--version"], python3: ["--version"] },
   // The kernel stamps what it writes with the machine's clock (change times, the order of blocks).
   reproducible: false,
+  async check({ method, excludes = [] }) {
+    if (method !== "populate" || excludes.length === 0) return [];
+    return [
+      {
+        path: ["excludes"],
+        code: "needs-rsync",
+        message: "populate copies a whole tree and leaves nothing out",
+        hint: "write method: rsync, or auto",
+      },
+    ];
+  },
   async run(step) {
-    const { from, image, excludes } = step.inputs;
-    const disk = await step.openDisk({ image });
-    const to = await disk.mount();
-    const space = { needed: await usedBy(step, from.path), room: await roomOn(step, to) };
-    const shortage = shortageOf(space, disk.sizeBytes);
-    // What the excludes leave out was counted too: then only trying tells whether the rest fits.
-    if (shortage && excludes.length === 0) throw shortage;
-    await rsync(step, rsyncArguments(from.path, to, excludes), space, disk.sizeBytes);
+    const { from, image, excludes, method } = step.inputs;
+    const mayPopulate = method !== "rsync" && excludes.length === 0;
+    // A fresh file system has little in it and gets nearly all of its blocks here: a raw file takes them faster. There
+    // a barrier would flush to the machine's disk what is scratch until it is sealed.
+    const disk = await step.openDisk({ image, backing: mayPopulate ? "file" : "view" });
+    const to = await disk.mount({ options: mayPopulate ? ["discard", "nobarrier"] : ["discard"] });
+    const { sizeBytes: diskBytes } = disk;
+    const space = { needed: await usedOn(step, from.path), room: await roomOn(step, to), diskBytes };
+    if (shortageOf(space, diskBytes)) {
+      // The source's whole file system does not fit; that may be more than the tree.
+      space.needed = await usedBy(step, from.path);
+      const shortage = shortageOf(space, diskBytes);
+      // What the excludes leave out was counted too: then only trying tells whether the rest fits.
+      if (shortage && excludes.length === 0) throw shortage;
+    }
+    const trees = { from: from.path, to };
+    if (mayPopulate && (await isFresh(step, to, method))) {
+      step.log("populate: the file system is fresh, and nothing is left out");
+      await populate(step, trees, space);
+    } else {
+      await rsync(step, { ...trees, excludes }, space);
+      await carryFlags(step, trees);
+    }
     await disk.unmount();
     return { image: await disk.seal() };
   },
 });
 
-/** `from` and `to` are absolute paths of folders; what is in the first goes into the second. */
-function rsyncArguments(from: string, to: string, excludes: readonly string[]): string[] {
-  return [
-    // -A ACLs, -X extended attributes, -S holes stay holes, -H hard links.
-    "-aHAXS",
-    "--numeric-ids",
-    "--one-file-system",
-    // Not --inplace: a target that has a hard link already would be written through it.
-    "--whole-file",
-    "--info=progress2",
-    "--no-human-readable",
-    // The target has its own; e2fsck wants its inode and its blocks as mke2fs made them.
-    "--exclude=/lost+found",
-    ...excludes.map((pattern) => `--exclude=${pattern}`),
-    "--",
-    `${from}/`,
-    `${to}/`,
-  ];
-}
-
-async function rsync(
-  step: Pick<StepContext, "tool" | "progress">,
-  args: string[],
-  space: Space,
-  diskBytes: number,
-): Promise<void> {
-  let outOfSpace = false;
-  let toldBytes = 0;
-  try {
-    await step.tool("rsync", args, {
-      quiet: true,
-      onLine(line) {
-        outOfSpace ||= line.includes("No space left on device");
-        // rsync prints a line for every file; a hundred in all are enough. Sparse files count as large as they
-        // look: never more than all of it.
-        const doneBytes = Math.min(parseProgress(line) ?? 0, space.needed.bytes);
-        if (doneBytes - toldBytes < space.needed.bytes / 100) return;
-        toldBytes = doneBytes;
-        step.progress(doneBytes, space.needed.bytes, "bytes");
-      },
-    });
-  } catch (error) {
-    if (!(error instanceof ToolError)) throw error;
-    if (!outOfSpace) throw rsyncFailure(error);
-    throw diskTooSmall({
-      what: "the source tree",
-      neededBytes: space.needed.bytes,
-      availableBytes: space.room.bytes,
-      diskBytes,
-    });
-  }
+/** Nothing but lost+found. Throws TplError `target-not-empty` where only such a one will do. */
+async function isFresh(step: Pick<StepContext, "tool">, path: string, method: string): Promise<boolean> {
+  const look = [path, "-mindepth", "1", "-maxdepth", "1", "!", "-name", "lost+found", "-print0", "-quit"];
+  const { stdout } = await step.tool("find", look, { quiet: true });
+  if (stdout === "") return true;
+  if (method !== "populate") return false;
+  throw new TplError({
+    code: "target-not-empty",
+    message: `the image has files already, ${JSON.stringify(stdout.slice(path.length, -1))} for one: populate needs a fresh file system`,
+    hint: "write method: rsync, or give it the image of ext4/mkfs",
+  });
 }

@@ -19,6 +19,16 @@ export interface Space {
   room: Amount;
 }
 
+/** What is in use on the whole file system of `path`: at once, where counting the tree's files takes a while. */
+export async function usedOn(step: Tools, path: string): Promise<Amount> {
+  const { stdout } = await step.tool("stat", ["-f", "-c", "%S %b %f %c %d", "--", path], { quiet: true });
+  const [blockSizeBytes = 0, blocks = 0, freeBlocks = 0, inodes = 0, freeInodes = 0] = stdout
+    .trim()
+    .split(" ")
+    .map(Number);
+  return { bytes: blockSizeBytes * (blocks - freeBlocks), files: inodes - freeInodes };
+}
+
 /** What the tree at `path` takes up on its own file system. */
 export async function usedBy(step: Tools, path: string): Promise<Amount> {
   const sum = async (...options: string[]) => {
@@ -37,13 +47,7 @@ export async function roomOn(step: Tools, path: string): Promise<Amount> {
 
 /** The error when it does not fit; undefined when it does. `diskBytes` is the target's whole size. */
 export function shortageOf({ needed, room }: Space, diskBytes: number): TplError | undefined {
-  if (needed.bytes > room.bytes)
-    return diskTooSmall({
-      what: "the source tree",
-      neededBytes: needed.bytes,
-      availableBytes: room.bytes,
-      diskBytes,
-    });
+  if (needed.bytes > room.bytes) return spaceRanOut({ needed, room }, diskBytes);
   if (needed.files > room.files)
     return new TplError({
       code: "too-few-inodes",
@@ -51,4 +55,14 @@ export function shortageOf({ needed, room }: Space, diskBytes: number): TplError
       hint: "make the disk larger, or give ext4/mkfs a smaller bytesPerInode",
     });
   return undefined;
+}
+
+/** The error when it turned out not to fit while copying. */
+export function spaceRanOut({ needed, room }: Space, diskBytes: number): TplError {
+  return diskTooSmall({
+    what: "the source tree",
+    neededBytes: needed.bytes,
+    availableBytes: room.bytes,
+    diskBytes,
+  });
 }

@@ -16,6 +16,9 @@ interface World {
   files?: number;
   freeBytes?: number;
   freeInodes?: number;
+  /** What `find` prints of the target. */
+  there?: string;
+  python?: () => Partial<ToolResult>;
   rsync?: () => Partial<ToolResult>;
 }
 
@@ -23,27 +26,74 @@ const recording = (world: World) => (command: readonly string[]) => {
   const { usedBytes = 10 * MIB, files = 100, freeBytes = 60 * MIB, freeInodes = 1000 } = world;
   if (command[0] === "du")
     return { stdout: `${command.includes("--inodes") ? files : usedBytes}\t/source\n` };
-  if (command[0] === "stat") return { stdout: `4096 ${freeBytes / 4096} ${freeInodes}\n` };
+  if (command[0] === "stat")
+    return command.at(-1) === "/source"
+      ? { stdout: `4096 ${usedBytes / 4096} 0 ${files} 0\n` }
+      : { stdout: `4096 ${freeBytes / 4096} ${freeInodes}\n` };
+  if (command[0] === "find") return { stdout: world.there ?? "" };
+  if (command[0] === "python3") return world.python?.();
   return command[0] === "rsync" ? world.rsync?.() : undefined;
 };
 
 describe("rsync/copy", () => {
-  it("copies everything that a file carries, and leaves the target's own lost+found", async () => {
+  it("populates a fresh file system in a file of its own", async () => {
     await using bench = await stepBench({ recording: recording({}) });
-    await bench.run(copy, { from, image, excludes: ["/var/cache/*"] });
+    await bench.run(copy, { from, image });
     expect(bench.commands.map(({ command }) => command.join(" "))).toEqual([
-      "du -sx --block-size=1 -- /source",
-      "du -sx --inodes -- /source",
+      "stat -f -c %S %b %f %c %d -- /source",
       "stat -f -c %S %f %d -- /disk-1",
-      "rsync -aHAXS --numeric-ids --one-file-system --whole-file --info=progress2 --no-human-readable " +
-        "--exclude=/lost+found --exclude=/var/cache/* -- /source/ /disk-1/",
+      "find /disk-1 -mindepth 1 -maxdepth 1 ! -name lost+found -print0 -quit",
+      "python3 -I - tree /source /disk-1",
     ]);
     expect(bench.disks).toEqual([
-      `open disk-1 ${image.bytes}`,
-      "mount disk-1 rw",
+      `open disk-1 ${image.bytes} in a file`,
+      "mount disk-1 rw discard,nobarrier",
       "unmount disk-1",
       `seal disk-1 ${image.bytes}`,
     ]);
+  });
+
+  it.each([
+    ["something is left out", { excludes: ["/var/cache/*"] }, "--exclude=/var/cache/* "],
+    ["it is told to", { method: "rsync" }, ""],
+  ])("runs rsync where %s, and carries what rsync does not", async (_why, inputs, exclude) => {
+    await using bench = await stepBench({ recording: recording({}) });
+    await bench.run(copy, { from, image, ...inputs });
+    expect(bench.commands.map(({ command }) => command.join(" ")).slice(2)).toEqual([
+      "rsync -aHAXSU --numeric-ids --one-file-system --whole-file --info=progress2 --no-human-readable " +
+        `${exclude}-- /source/ /disk-1/`,
+      "python3 -I - flags /source /disk-1",
+    ]);
+    expect(bench.disks).toContain("mount disk-1 rw discard");
+  });
+
+  it("runs rsync where the image has files, and with method populate refuses", async () => {
+    await using bench = await stepBench({ recording: recording({ there: "/disk-1/etc\0" }) });
+    await bench.run(copy, { from, image });
+    expect(bench.commands.map(({ command }) => command[0])).toContain("rsync");
+    await expect(bench.run(copy, { from, image, method: "populate" })).rejects.toMatchObject({
+      code: "target-not-empty",
+      message: expect.stringContaining('"/etc"'),
+    });
+  });
+
+  it("says before it runs that populate leaves nothing out", async () => {
+    await using bench = await stepBench();
+    const issues = await bench.check(copy, { from, image, method: "populate", excludes: ["/a"] });
+    expect(issues).toMatchObject([{ path: ["excludes"], code: "needs-rsync" }]);
+    expect(await bench.check(copy, { from, image, excludes: ["/a"] })).toEqual([]);
+  });
+
+  it("tells what populate says of itself", async () => {
+    const said =
+      "progress 4194304\nnote the project id of 3 files: not carried\nprogress 999999999999\ndone 5\n";
+    await using bench = await stepBench({ recording: recording({ python: () => ({ stdout: said }) }) });
+    await bench.run(copy, { from, image });
+    expect(bench.progress).toEqual([
+      { done: 4 * MIB, total: 10 * MIB, unit: "bytes" },
+      { done: 10 * MIB, total: 10 * MIB, unit: "bytes" },
+    ]);
+    expect(bench.log).toContain("the project id of 3 files: not carried");
   });
 
   it.each([
@@ -90,7 +140,7 @@ describe("rsync/copy", () => {
     const lines = Array.from({ length: 1000 }, (_, i) => `  ${i * 10_486}  ${i / 10}%  1.00MB/s  0:00:01`);
     const rsync = () => ({ stdout: lines.join("\n").replaceAll(/\.\d+%/g, "%") });
     await using bench = await stepBench({ recording: recording({ rsync }) });
-    await bench.run(copy, { from, image });
+    await bench.run(copy, { from, image, method: "rsync" });
     expect(bench.progress.length).toBeGreaterThan(50);
     expect(bench.progress.length).toBeLessThanOrEqual(100);
     expect(bench.progress.every(({ done, total }) => done <= total && total === 10 * MIB)).toBe(true);
