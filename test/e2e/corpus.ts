@@ -46,7 +46,7 @@ export function freshFileSystem(file: string): void {
 }
 
 /** Mounts a raw file read-write while `use` runs. */
-export function withMounted<T>(file: string, use: (folder: string) => T): T {
+function withMounted<T>(file: string, use: (folder: string) => T): T {
   const folder = `${file}.mnt`;
   mkdirSync(folder);
   try {
