@@ -1,12 +1,14 @@
 /** The flags that `run` and `plan` share, and what they mean to the planner. */
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
-import { TplError } from "../engine/errors.ts";
-import type { Graph } from "../engine/graph/graph.ts";
-import { suggestOrList } from "../engine/template/suggest.ts";
 
-export interface BuildFlags {
+export interface ParamFlags {
   param: Record<string, string>;
+  /** A file. */
+  params?: string;
+}
+
+export interface BuildFlags extends ParamFlags {
   target?: string[];
   force?: string[];
   refresh?: boolean;
@@ -19,25 +21,19 @@ export function addBuildFlags(command: Command): Command {
 /** For commands that take more than a template. */
 export function addPlanFlags(command: Command): Command {
   return addParamFlag(command)
-    .option("--target <step>", "builds this step and what it needs alone; may be repeated", append)
+    .option(
+      "--target <step>",
+      "builds this step and what it needs alone, or these values of a matrix; may be repeated",
+      append,
+    )
     .option("--force <step>", "runs this step again, keeps the rest; may be repeated", append)
     .option("--refresh", "asks again what mutable names stand for");
 }
 
 export function addParamFlag(command: Command): Command {
-  return command.option("-p, --param <name=value>", "sets a parameter; may be repeated", addParam, {});
-}
-
-/** Throws TplError `unknown-target` for a step that `--target` or `--force` names and the graph has not. */
-export function checkSteps(graph: Graph, { target = [], force = [] }: BuildFlags): void {
-  const known = new Set(graph.nodes.map((node) => node.id));
-  for (const step of [...target, ...force])
-    if (!known.has(step))
-      throw new TplError({
-        code: "unknown-target",
-        message: `${graph.template.file} has no step "${step}"`,
-        hint: suggestOrList(step, known, "its steps"),
-      });
+  return command
+    .option("-p, --param <name=value>", "sets a parameter; may be repeated", addParam, {})
+    .option("--params <file>", "sets parameters from a file, YAML or JSON");
 }
 
 function addParam(text: string, params: Record<string, string>): Record<string, string> {

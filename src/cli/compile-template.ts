@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { Graph } from "../engine/graph/graph.ts";
 import type { StepTypes } from "../engine/plugin/plugin.ts";
 import type { Diagnostic } from "../engine/template/diagnostic.ts";
+import type { ParamFlags } from "./build-flags.ts";
 import { compiledOnce, type KeptCompilation, type PlanMemory } from "./compiled-cache.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -16,26 +17,30 @@ export interface CompiledTemplate {
   tell(diagnostics: readonly Diagnostic[]): Promise<void>;
 }
 
-/** `params`: `NAME=VALUE`, as `-p` gave them. Diagnostics are told before this resolves. */
+/** Diagnostics are told before this resolves. */
 export async function compileTemplate(
   file: string,
   options: {
-    params?: Readonly<Record<string, string>>;
+    flags: ParamFlags;
     types: StepTypes;
     terminal: Terminal;
     /** The store's folder, where compiled graphs are kept. Absent: compiled anew. */
     store?: string;
   },
 ): Promise<CompiledTemplate> {
-  const { params = {}, types, terminal, store } = options;
+  const { flags, types, terminal, store } = options;
+  const asked = {
+    params: flags.param,
+    ...(flags.params === undefined ? {} : { paramsFile: flags.params }),
+  };
   const compileAnew = async () => {
     const { compile } = await import("../engine/graph/compile.ts");
-    return compile(file, { params, types, readFile });
+    return compile(file, { ...asked, types, readFile });
   };
   const { graph, memory, diagnostics, sources }: KeptCompilation =
     store === undefined
       ? await compileAnew()
-      : await compiledOnce(file, { params }, { store, types }, compileAnew);
+      : await compiledOnce(file, asked, { store, types }, compileAnew);
   const tell = async (list: readonly Diagnostic[]) => {
     if (list.length === 0) return;
     const { diagnosticsText } = await import("../views/diagnostic.ts");

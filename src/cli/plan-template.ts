@@ -3,9 +3,10 @@
 import type { Graph } from "../engine/graph/graph.ts";
 import type { Plan } from "../engine/plan/plan.ts";
 import type { PlanOptions } from "../engine/plan/plan-graph.ts";
+import { nodesMeant } from "../engine/plan/targets.ts";
 import type { StepTypes } from "../engine/plugin/plugin.ts";
 import type { Store } from "../store/store.ts";
-import { type BuildFlags, checkSteps } from "./build-flags.ts";
+import type { BuildFlags } from "./build-flags.ts";
 import type { Cli } from "./command.ts";
 import { compileTemplate } from "./compile-template.ts";
 import type { PlanMemory } from "./compiled-cache.ts";
@@ -30,14 +31,10 @@ export async function planTemplate(
   const { config } = workspace;
   const types = await workspace.types();
   const store = workspace.location.path;
-  const { graph, memory, tell } = await compileTemplate(file, {
-    params: flags.param,
-    types,
-    terminal,
-    store,
-  });
+  const { graph, memory, tell } = await compileTemplate(file, { flags, types, terminal, store });
   if (!graph) return undefined;
-  checkSteps(graph, flags);
+  const targets = flags.target && nodesMeant(graph, flags.target);
+  const force = flags.force && nodesMeant(graph, flags.force);
   const opened = await workspace.store();
   const options: PlanOptions = {
     store: opened,
@@ -46,8 +43,8 @@ export async function planTemplate(
     refresh: flags.refresh ?? false,
     ...(config.salt === undefined ? {} : { salt: config.salt }),
     ...(config.maxAgeMs === undefined ? {} : { maxAgeMs: config.maxAgeMs }),
-    ...(flags.force ? { force: flags.force } : {}),
-    ...(flags.target ? { targets: flags.target } : {}),
+    ...(force ? { force } : {}),
+    ...(targets ? { targets } : {}),
   };
   const plan = await planWithMemory(graph, memory, { ...options, ...observe });
   await tell(plan.diagnostics);

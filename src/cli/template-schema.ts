@@ -6,6 +6,7 @@ import * as z from "zod";
 import type { LoadedPlugin } from "../engine/plugin/plugin.ts";
 import { portInfo } from "../engine/plugin/port.ts";
 import type { Ports, StepType } from "../engine/plugin/step.ts";
+import { PARAM_TYPES } from "../engine/template/param-type.ts";
 
 type Schema = { [key: string]: unknown };
 
@@ -24,7 +25,13 @@ export function templateSchema(plugins: readonly LoadedPlugin[]): Schema {
       name: { type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
       params: {
         type: "object",
-        description: "Parameters with their defaults; a default's type is the parameter's",
+        description: "Parameters: each with its default, which is also its type, or with a declaration",
+        additionalProperties: { anyOf: [PARAM, { not: { type: "object", required: ["type"] } }] },
+      },
+      matrix: {
+        type: "object",
+        description: "Parameters with several values: each combination is an instance of the template",
+        additionalProperties: { type: "array", minItems: 1, uniqueItems: true },
       },
       steps: { type: "object", additionalProperties: stepSchema(types) },
       outputs: { type: "object", additionalProperties: REFERENCE },
@@ -33,6 +40,18 @@ export function templateSchema(plugins: readonly LoadedPlugin[]): Schema {
 }
 
 const REFERENCE: Schema = { type: "string", pattern: "\\$\\{\\{.*\\}\\}" };
+
+const PARAM: Schema = object(
+  {
+    type: { enum: PARAM_TYPES },
+    default: { description: "Without one the parameter must be given" },
+    description: { type: "string" },
+    enum: { type: "array", minItems: 1, description: "The only values there are" },
+    min: { type: "number", description: "The smallest number" },
+    max: { type: "number", description: "The largest number" },
+  },
+  ["type"],
+);
 
 const SOURCES: Schema[] = [
   object({ template: { type: "string" }, output: { type: "string" }, params: { type: "object" } }, [

@@ -43,9 +43,16 @@ function outputs(record: RunRecord, { paint = plain, columns }: SummaryOptions):
     artifact.type,
     "bytes" in artifact ? bytes(artifact.bytes) : "",
     { text: shortDigest(artifact.digest), colour: "dim" },
-    { text: record.refs.map((ref) => `${ref}#${name}`).join(" "), colour: "green" },
+    { text: namesOf(record, name, artifact).join(" "), colour: "green" },
   ]);
   return section("outputs", table(rows, { paint, ...(columns ? { columns: columns - 2 } : {}) }), paint);
+}
+
+/** `python:latest#rootfs`; of a matrix's output, as its instances have it. */
+function namesOf({ refs, instances = {} }: RunRecord, name: string, { digest }: Artifact): string[] {
+  const own = name.replace(/\[.*\]$/, "");
+  const holding = Object.values(instances).filter(({ outputs }) => outputs[own]?.digest === digest);
+  return [...refs, ...holding.flatMap((instance) => instance.refs)].map((ref) => `${ref}#${own}`);
 }
 
 const SHOWN = 12;
@@ -116,7 +123,7 @@ function nextCommands(record: RunRecord): string[] {
 }
 
 function nameFor(record: RunRecord, output: string): string {
-  const ref = record.refs[0];
+  const ref = record.refs[0] ?? Object.values(record.instances ?? {})[0]?.refs[0];
   if (ref === undefined) return record.outputs[output]!.digest;
   const { type } = record.outputs[output]!;
   const alone = Object.values(record.outputs).filter((artifact) => artifact.type === type).length === 1;

@@ -1,15 +1,14 @@
 /** `tplgraph graph`: the compiled graph, drawn. */
 import { type Command, Option } from "commander";
 import type { Graph } from "../../engine/graph/graph.ts";
-import { addParamFlag } from "../build-flags.ts";
+import { addParamFlag, type ParamFlags } from "../build-flags.ts";
 import type { Action, Cli } from "../command.ts";
 import { compileTemplate } from "../compile-template.ts";
 import { EXIT } from "../exit-status.ts";
 import { openWorkspace } from "../workspace.ts";
 import { writeFileAtomically } from "../write-file.ts";
 
-interface GraphFlags {
-  param: Record<string, string>;
+interface GraphFlags extends ParamFlags {
   format: "tree" | "mermaid" | "json";
   output?: string;
 }
@@ -27,7 +26,7 @@ async function drawGraph(cli: Cli, flags: GraphFlags, template: string): Promise
   const { terminal } = cli;
   await using workspace = await openWorkspace(cli.flags);
   const types = await workspace.types();
-  const { graph } = await compileTemplate(template, { params: flags.param, types, terminal });
+  const { graph } = await compileTemplate(template, { flags, types, terminal });
   if (!graph) return EXIT.wrongInput;
   const text = await draw(graph, cli, flags);
   if (flags.output === undefined) terminal.out(text);

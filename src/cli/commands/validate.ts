@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { Diagnostic } from "../../engine/template/diagnostic.ts";
 import { count } from "../../views/amounts.ts";
-import { addParamFlag } from "../build-flags.ts";
+import { addParamFlag, type ParamFlags } from "../build-flags.ts";
 import type { Action, Cli } from "../command.ts";
 import { compileTemplate } from "../compile-template.ts";
 import { EXIT } from "../exit-status.ts";
@@ -12,17 +12,13 @@ export function define(command: Command, act: Action): void {
   addParamFlag(command.argument("<templates...>", "template files")).action(act(validate));
 }
 
-async function validate(
-  cli: Cli,
-  { param }: { param: Record<string, string> },
-  templates: string[],
-): Promise<number> {
+async function validate(cli: Cli, flags: ParamFlags, templates: string[]): Promise<number> {
   const { terminal } = cli;
   await using workspace = await openWorkspace(cli.flags);
   const types = await workspace.types();
   const found: { template: string; ok: boolean; diagnostics: Diagnostic[] }[] = [];
   for (const template of templates) {
-    const { graph, diagnostics } = await compileTemplate(template, { params: param, types, terminal });
+    const { graph, diagnostics } = await compileTemplate(template, { flags, types, terminal });
     found.push({ template, ok: graph !== undefined, diagnostics });
     if (graph && !cli.flags.json) terminal.out(`${template}: ok, ${count(graph.nodes.length, "step")}`);
   }

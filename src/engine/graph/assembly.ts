@@ -63,22 +63,25 @@ export class Assembly {
     return template;
   }
 
-  /** `chain`: the templates that are being taken in, outermost first, this one last. */
+  /**
+   * `chain`: the templates that are being taken in, outermost first, this one last. `idOf`: what the node of a step is
+   * called; one that is there already, of another instance of the same template, stays as it is.
+   */
   async takeIn(
     template: Template,
     params: ReadonlyMap<string, Json>,
-    prefix: string,
+    idOf: (step: string) => string,
     chain: readonly string[],
   ): Promise<Outputs> {
     const { diagnostics } = this;
     const steps = new Map<string, ScopedStep>();
     for (const step of template.steps) {
       const type = await this.#types.get(step.uses.value, step.uses.where);
-      steps.set(step.name, { step, id: prefix + step.name, type });
+      steps.set(step.name, { step, id: idOf(step.name), type });
     }
     const folder = resolve(dirname(template.file));
     const scope: TemplateScope = { template, params, folder, steps, diagnostics };
-    for (const step of steps.values()) await this.#add(scope, step, chain);
+    for (const step of steps.values()) if (!this.stepOf.has(step.id)) await this.#add(scope, step, chain);
     return bindOutputs(scope);
   }
 
@@ -141,10 +144,12 @@ export class Assembly {
     chain: readonly string[],
   ): Promise<Outputs> {
     const params = paramsInForce(template, given, this.diagnostics);
+    if (params.size < template.params.length) return new Map();
     const id = `${resolve(template.file)}\n${canonicalJson(Object.fromEntries(params))}`;
     const known = this.#takenIn.get(id);
     if (known) return known;
-    const outputs = await this.takeIn(template, params, this.#newPrefix(template.name), chain);
+    const prefix = this.#newPrefix(template.name);
+    const outputs = await this.takeIn(template, params, (step) => prefix + step, chain);
     this.#takenIn.set(id, outputs);
     return outputs;
   }

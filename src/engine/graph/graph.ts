@@ -12,17 +12,32 @@ export interface Graph {
     name: string;
     /** Path as it was given. */
     file: string;
-    /** Every parameter with the value in force. */
+    /** Every parameter with the value in force; those of a matrix are in `instances`. */
     params: Record<string, Json>;
   };
   /** In topological order, ties in the order of the template. */
   nodes: GraphNode[];
-  /** The template's outputs. */
+  /** The template's outputs; with a matrix, one of each for the values it depends on: `rootfs[diskMiB=2048]`. */
   outputs: Record<string, GraphOutput>;
+  /** Only of a template with a matrix, in its order. */
+  instances?: GraphInstance[];
+}
+
+/** One combination of the values of a matrix. */
+export interface GraphInstance {
+  /** `diskMiB=2048,python=3.11`. */
+  name: string;
+  /** The matrix's parameters. */
+  params: Record<string, Json>;
+  /** The template's outputs, each with what it is called in the graph's. */
+  outputs: Record<string, string>;
 }
 
 export interface GraphNode {
-  /** The step's name; nodes of another template's graph are `TEMPLATE/STEP`; an imported file's is `STEP.INPUT`. */
+  /**
+   * The step's name, in a matrix with the values that it depends on: `machine[diskMiB=2048]`; nodes of another
+   * template's graph are `TEMPLATE/STEP`; an imported file's is `STEP.INPUT`.
+   */
   id: string;
   /** `plugin/step`. */
   uses: string;

@@ -16,6 +16,7 @@ import { errorData } from "./error-data.ts";
 import type { RunEvent, Unstamped } from "./event.ts";
 import { JobSlots } from "./job-slots.ts";
 import { Leases } from "./leases.ts";
+import { nameOutputs } from "./name-outputs.ts";
 import type { CacheRecord, NodeResult, NodeStatus, Placement, RunRecord } from "./record.ts";
 import { newRunId } from "./run-id.ts";
 import type { CleanupFailure } from "./scope.ts";
@@ -501,9 +502,10 @@ class Execution {
     }
     const ok = counts.failed + counts.cancelled + counts.skipped === 0;
     const outputs = ok ? this.#outputs() : {};
-    const refs =
-      ok && Object.keys(outputs).length > 0 && !store.readOnly ? [...(this.#options.tags ?? [])] : [];
-    for (const ref of refs) await store.refs.set(ref, { outputs, run: this.#run });
+    const tags = ok && Object.keys(outputs).length > 0 && !store.readOnly ? (this.#options.tags ?? []) : [];
+    const named = nameOutputs(this.#graph, outputs, tags);
+    for (const one of [named, ...Object.values(named.instances ?? {})])
+      for (const ref of one.refs) await store.refs.set(ref, { outputs: one.outputs, run: this.#run });
     const seconds = (now() - begun) / 1000;
     const { name, file, params } = this.#graph.template;
     const record: RunRecord = {
@@ -515,8 +517,7 @@ class Execution {
       seconds,
       counts,
       nodes,
-      outputs,
-      refs,
+      ...named,
       cleanup: {
         released: this.#cleanup.released,
         failed: this.#cleanup.failures.map((failure) => ({ ...failure, error: errorData(failure.error) })),

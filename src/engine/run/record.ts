@@ -39,8 +39,10 @@ export interface RunRecord {
   counts: RunCounts;
   nodes: Record<string, NodeResult>;
   outputs: Record<string, Artifact>;
-  /** Names the outputs were given. */
+  /** Names the outputs were given; those of a matrix's instances are in `instances`. */
   refs: string[];
+  /** Only of a template with a matrix: by the instance's name, those of which every output was built. */
+  instances?: Record<string, InstanceResult>;
   cleanup: { released: number; failed: { node: string; hook: string; error: ErrorData }[] };
 }
 
@@ -52,6 +54,13 @@ export interface Placement {
   startedAt: string;
   /** Which of the run's jobs, from 0. */
   job: number;
+}
+
+export interface InstanceResult {
+  /** The matrix's parameters. */
+  params: Record<string, Json>;
+  outputs: Record<string, Artifact>;
+  refs: string[];
 }
 
 /** `readyAt`, `startedAt` and `job` are absent for what was settled without running. */

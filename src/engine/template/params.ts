@@ -1,73 +1,89 @@
 /**
  * The parameters of a template with the values in force: its defaults, and over them what was given, by
- * `-p NAME=TEXT` or by the template that takes this one in. A default's type is the parameter's type.
+ * `-p NAME=TEXT`, by `--params FILE`, or by the template that takes this one in.
  */
 import type { Json } from "../artifact.ts";
 import type { Position } from "../errors.ts";
 import type { Diagnostics } from "./diagnostic.ts";
-import { kindOfJson } from "./json-value.ts";
+import { faultOfValue, readText, ruleWords } from "./param-type.ts";
 import { startOf } from "./read.ts";
-import { suggestOrList } from "./suggest.ts";
+import { suggest } from "./suggest.ts";
 import type { Template, TemplateParam } from "./template.ts";
 
 export type Given =
   /** From the command line: read as the parameter's type has it. */
   | { text: string }
-  /** From a template, typed already. `where` is the value's place, `nameWhere` that of its name. */
+  /** From a file, typed already. `where` is the value's place, `nameWhere` that of its name. */
   | { json: Json; where: Position; nameWhere: Position };
 
+/** A parameter that has no value is left out, which was said. */
 export function paramsInForce(
   template: Template,
   given: ReadonlyMap<string, Given>,
   diagnostics: Diagnostics,
 ): Map<string, Json> {
-  const names = template.params.map((param) => param.name);
-  for (const [name, value] of given)
-    if (!names.includes(name))
-      diagnostics.error(
-        "json" in value ? value.nameWhere : (template.paramsWhere ?? startOf(template.file)),
-        {
-          code: "unknown-param",
-          message: `template "${template.name}" has no parameter "${name}"`,
-          hint: suggestOrList(name, names, "parameters"),
-        },
-      );
-  return new Map(
-    template.params.map((param) => {
-      const value = given.get(param.name);
-      return [param.name, value ? typedValue(param, value, diagnostics) : param.default];
-    }),
-  );
+  reportUnknownParams(template, given, diagnostics);
+  const inForce = new Map<string, Json>();
+  for (const param of template.params) {
+    const value = given.get(param.name);
+    if (!value && param.default === undefined) reportMissing(template, param, diagnostics);
+    const json = value ? givenValue(param, value, diagnostics) : param.default;
+    if (json !== undefined) inForce.set(param.name, json);
+  }
+  return inForce;
 }
 
-function typedValue(param: TemplateParam, given: Given, diagnostics: Diagnostics): Json {
-  const json = "json" in given ? given.json : read(given.text, param.default);
-  if (json !== undefined && typeName(json) === typeName(param.default)) return json;
+/** What stands in a hint: every parameter with what it takes. */
+function listOfParams({ params }: Pick<Template, "params">): string {
+  if (params.length === 0) return "it has no parameters";
+  return `its parameters: ${params.map(paramWords).join("; ")}`;
+}
+
+/** `diskMiB, a whole number from 64 to 4096 (2048): the disk's size`. */
+export function paramWords(param: TemplateParam): string {
+  const value = param.default === undefined ? "must be given" : JSON.stringify(param.default);
+  return `${param.name}, ${ruleWords(param)} (${value})${param.description === undefined ? "" : `: ${param.description}`}`;
+}
+
+function reportUnknownParams(
+  template: Template,
+  given: ReadonlyMap<string, Given>,
+  diagnostics: Diagnostics,
+): void {
+  const names = template.params.map((param) => param.name);
+  for (const [name, value] of given) {
+    if (names.includes(name)) continue;
+    const near = suggest(name, names);
+    diagnostics.error("json" in value ? value.nameWhere : (template.paramsWhere ?? startOf(template.file)), {
+      code: "unknown-param",
+      message: `${"json" in value ? "" : `-p ${name}: `}template "${template.name}" has no parameter "${name}"`,
+      hint: `${near === undefined ? "" : `did you mean "${near}"? `}${listOfParams(template)}`,
+    });
+  }
+}
+
+/** Falls back on the default where the value is wrong, which is then all that was said of it. */
+export function givenValue(param: TemplateParam, given: Given, diagnostics: Diagnostics): Json | undefined {
+  const json = "json" in given ? given.json : readText(given.text, param.type);
+  const fault = json === undefined ? `must be ${ruleWords(param)}` : faultOfValue(json, param);
+  if (fault === undefined) return json;
   diagnostics.error("json" in given ? given.where : param.where, {
-    code: "wrong-type",
-    message: `parameter "${param.name}" is ${typeName(param.default)}, and was given ${
-      "json" in given ? `${JSON.stringify(given.json)}, ${kindOfJson(given.json)}` : `"${given.text}"`
-    }`,
-    hint: `its default is ${JSON.stringify(param.default)}`,
+    code:
+      json !== undefined && faultOfValue(json, { type: param.type }) === undefined
+        ? "wrong-value"
+        : "wrong-type",
+    message: `${"json" in given ? "" : `-p ${param.name}=${given.text}: `}parameter "${param.name}" ${fault}`,
+    hint: paramWords(param),
   });
   return param.default;
 }
 
-/** The text as a value of the default's type; undefined where it is none. */
-function read(text: string, sample: Json): Json | undefined {
-  if (typeof sample === "string") return text;
-  if (typeof sample === "number") {
-    const number = text.trim() === "" ? Number.NaN : Number(text);
-    return Number.isFinite(number) ? number : undefined;
-  }
-  try {
-    return JSON.parse(text) as Json;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-function typeName(json: Json): string {
-  return typeof json === "boolean" ? "true or false" : kindOfJson(json);
+function reportMissing(template: Template, param: TemplateParam, diagnostics: Diagnostics): void {
+  diagnostics.error(param.where, {
+    code: "missing-param",
+    message: `template "${template.name}" needs parameter "${param.name}" (${ruleWords(param)})${
+      param.description === undefined ? "" : `: ${param.description}`
+    }`,
+    hint: `give it: -p ${param.name}=VALUE, in a file with --params FILE, or under params: of the template that takes this one in`,
+  });
 }

@@ -6,13 +6,16 @@ import { basename } from "node:path";
 import type { Position } from "../errors.ts";
 import { type Diagnostic, Diagnostics } from "./diagnostic.ts";
 import { parseDuration } from "./duration.ts";
-import { asJson, kindOf } from "./json-value.ts";
+import { kindOf } from "./json-value.ts";
+import { parseAxis } from "./parse-axis.ts";
+import { parseParam } from "./parse-param.ts";
 import { startOf } from "./read.ts";
 import { NAME, STEP_NAME } from "./reference.ts";
 import { suggestOrList } from "./suggest.ts";
 import type {
   Entry,
   Located,
+  MatrixAxis,
   Template,
   TemplateOutput,
   TemplateParam,
@@ -21,7 +24,7 @@ import type {
 } from "./template.ts";
 import { parseYaml } from "./yaml.ts";
 
-const TOP_KEYS = ["name", "params", "steps", "outputs"];
+const TOP_KEYS = ["name", "params", "matrix", "steps", "outputs"];
 const STEP_KEYS = ["uses", "with", "needs", "timeout"];
 /** A template's name stands in ids and refs. */
 const TEMPLATE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -61,10 +64,12 @@ class Reader {
     const top = this.#fields(own, TOP_KEYS, "a template");
     const steps = this.#steps(top.get("steps"), root.where);
     if (steps.length === 0) return undefined;
+    const params = this.#params(top.get("params"));
     return {
       file: this.#file,
       name: this.#name(top.get("name")),
-      params: this.#params(top.get("params")),
+      params,
+      matrix: this.#matrix(top.get("matrix"), params),
       ...(top.has("params") ? { paramsWhere: top.get("params")!.keyWhere } : {}),
       steps,
       outputs: this.#outputs(top.get("outputs")),
@@ -88,19 +93,14 @@ class Reader {
         this.#error(keyWhere, "bad-name", `"${key}" cannot be a parameter's name`, NAME_RULE);
         return [];
       }
-      const json = asJson(value, (_, where) => {
-        this.#error(where, "bad-reference", `the default of parameter "${key}" cannot refer to anything`);
-        return "";
-      });
-      if (json === null)
-        this.#error(
-          keyWhere,
-          "missing-default",
-          `parameter "${key}" has no default`,
-          "its default is also its type: write a number, a string, true or false",
-        );
-      return [{ name: key, where: keyWhere, default: json }];
+      return parseParam({ key, keyWhere, value }, this.#diagnostics) ?? [];
     });
+  }
+
+  #matrix(entry: Entry | undefined, params: readonly TemplateParam[]): MatrixAxis[] {
+    return this.#entriesOf(entry, "matrix").flatMap(
+      (axis) => parseAxis(axis, params, this.#diagnostics) ?? [],
+    );
   }
 
   /** Empty only when that was complained about. */

@@ -4,6 +4,7 @@
  */
 import type { Json } from "../artifact.ts";
 import type { Position } from "../errors.ts";
+import type { ParamRule } from "./param-type.ts";
 import type { Reference } from "./reference.ts";
 
 export interface Template {
@@ -14,16 +15,26 @@ export interface Template {
   params: TemplateParam[];
   /** Of the section; absent where there is none. */
   paramsWhere?: Position;
+  /** Parameters with several values: each combination is an instance. In the order of the file; mostly empty. */
+  matrix: MatrixAxis[];
   /** In the order of the file. */
   steps: TemplateStep[];
   outputs: TemplateOutput[];
 }
 
-export interface TemplateParam {
+export interface TemplateParam extends ParamRule {
   name: string;
   where: Position;
-  /** Its type is the parameter's type. */
-  default: Json;
+  description?: string;
+  /** Absent: it must be given. */
+  default?: Json;
+}
+
+export interface MatrixAxis {
+  /** Of the parameter. */
+  name: string;
+  where: Position;
+  values: Located<Json>[];
 }
 
 export interface TemplateStep {
