@@ -237,7 +237,7 @@ describe("circles", () => {
   });
 });
 
-describe("100,000 steps", () => {
+describe("100,000 steps", { timeout: 120_000 }, () => {
   const COUNT = 100_000;
   const where = { file: "big.yaml", line: 1, column: 1 };
   const options = { types, readFile: () => Promise.reject(new Error("bug: nothing to read")) };
