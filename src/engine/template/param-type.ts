@@ -57,7 +57,7 @@ export function ruleWords(rule: ParamRule): string {
   return max === undefined ? typeWords(type) : `${typeWords(type)} of at most ${max}`;
 }
 
-export function hasType(value: Json, type: ParamType): boolean {
+function hasType(value: Json, type: ParamType): boolean {
   switch (type) {
     case "integer":
       return Number.isSafeInteger(value);
