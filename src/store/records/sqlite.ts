@@ -5,25 +5,25 @@
  * A commit is not flushed to the disk: a power cut may lose the last records, never the database
  * (sqlite.org/pragma.html, "synchronous": NORMAL with WAL). A lost record is built again.
  */
-import { existsSync, linkSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { pathToFileURL } from "node:url";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import {
   type KeyvStorageAdapter,
   type KeyvStorageCapability,
   type KeyvStorageEntry,
   keyvStorageCapability,
 } from "keyv";
-import { TplError } from "../../engine/errors.ts";
-import { storeFault, systemCode } from "../fault.ts";
-import { temporaryName } from "../temporary.ts";
+import { atomically, openDatabaseFile, reportingFaults } from "../sqlite-file.ts";
 
 const NAMESPACES = ["records", "last_keys", "facts"] as const;
 export type Namespace = (typeof NAMESPACES)[number];
 
-/** How long a call waits for another process's write. Writes take microseconds. */
-const BUSY_TIMEOUT_MS = 10_000;
+const TABLES = NAMESPACES.map(
+  (namespace) =>
+    `CREATE TABLE ${namespace} (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires INTEGER) STRICT`,
+).join(";");
+
+const IF_DAMAGED = "images and names stay, steps are built again";
 
 /**
  * Opens the database of the store in `folder`. Undefined when there is none and none may be made. Throws TplError
@@ -31,46 +31,14 @@ const BUSY_TIMEOUT_MS = 10_000;
  */
 export function openDatabase(folder: string, mode: "read" | "write"): DatabaseSync | undefined {
   const path = join(folder, "records.sqlite");
-  return reporting(path, () => {
-    if (mode === "read") return existsSync(path) ? openToRead(path) : undefined;
-    if (!existsSync(path)) create(path, join(folder, "tmp", temporaryName()));
-    const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
-    database.exec("PRAGMA synchronous = NORMAL; PRAGMA mmap_size = 1073741824");
-    return database;
-  });
+  return openDatabaseFile(
+    { path, temporaryFolder: join(folder, "tmp"), tables: TABLES, ifDamaged: IF_DAMAGED },
+    mode,
+  );
 }
 
-/**
- * Made whole beside its place and then linked into it, so that no process ever sees a database without its tables,
- * and switching to WAL, which fails at once when another process reads, happens before there is one.
- */
-function create(path: string, temporary: string): void {
-  const database = new DatabaseSync(temporary);
-  database.exec("PRAGMA journal_mode = WAL");
-  for (const namespace of NAMESPACES) {
-    database.exec(
-      `CREATE TABLE ${namespace} (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires INTEGER) STRICT`,
-    );
-  }
-  database.close();
-  try {
-    linkSync(temporary, path);
-  } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw error;
-  } finally {
-    rmSync(temporary);
-  }
-}
-
-/**
- * Without write permission SQLite reads a WAL database only where the log and its index are already there. Where
- * they are not, nobody is writing, and the file can be read as one that does not change (sqlite.org/wal.html,
- * "Read-Only Databases").
- */
-function openToRead(path: string): DatabaseSync {
-  const live = existsSync(`${path}-wal`) && existsSync(`${path}-shm`);
-  if (live) return new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-  return new DatabaseSync(new URL(`${pathToFileURL(path).href}?immutable=1`), { readOnly: true });
+function reporting<T>(path: string, act: () => T): T {
+  return reportingFaults({ path, ifDamaged: IF_DAMAGED }, act);
 }
 
 interface Row {
@@ -162,17 +130,7 @@ export class SqliteAdapter implements Omit<KeyvStorageAdapter, keyof NodeJS.Even
   }
 
   #atomically<T>(act: () => T): T {
-    return reporting(this.#path, () => {
-      this.#database.exec("BEGIN IMMEDIATE");
-      try {
-        const result = act();
-        this.#database.exec("COMMIT");
-        return result;
-      } catch (error) {
-        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-        throw error;
-      }
-    });
+    return reporting(this.#path, () => atomically(this.#database, act));
   }
 }
 
@@ -180,54 +138,4 @@ export class SqliteAdapter implements Omit<KeyvStorageAdapter, keyof NodeJS.Even
 function asText(value: unknown): string {
   if (typeof value !== "string") throw new Error("bug: a value reached the database that is not text");
   return value;
-}
-
-/** Primary result codes (sqlite.org/rescode.html); the upper bytes of `errcode` refine them. */
-const BUSY = 5;
-const READONLY = 8;
-const CORRUPT = 11;
-const FULL = 13;
-const CANTOPEN = 14;
-const NOTADB = 26;
-
-function reporting<T>(path: string, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    throw databaseFault(error, path);
-  }
-}
-
-function databaseFault(error: unknown, path: string): unknown {
-  if (systemCode(error) !== "ERR_SQLITE_ERROR") return storeFault(error, `open ${path}`);
-  const message = `${path}: ${(error as Error).message}`;
-  switch ((error as { errcode?: number }).errcode! & 0xff) {
-    case BUSY:
-      return new TplError({
-        code: "store-busy",
-        message,
-        hint: "another process holds the store; try again",
-        cause: error,
-      });
-    case READONLY:
-    case CANTOPEN:
-      return new TplError({
-        code: "store-no-permission",
-        message,
-        hint: "choose another store with --store, or ask its owner for access",
-        cause: error,
-      });
-    case FULL:
-      return new TplError({ code: "store-full", message, hint: "make room on its disk", cause: error });
-    case CORRUPT:
-    case NOTADB:
-      return new TplError({
-        code: "store-damaged",
-        message,
-        hint: `move ${path} away: images and names stay, steps are built again`,
-        cause: error,
-      });
-    default:
-      return error;
-  }
 }
