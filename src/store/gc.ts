@@ -63,6 +63,7 @@ export async function collectGarbage(store: GcStore, options: GcOptions): Promis
   for await (const { digest } of interruptibly(manifestsFirst(blobs, planned.records), options)) {
     await store.blobs.remove(digest, { unlessPutSinceMs: cutMs });
   }
+  await store.blobs.reclaim?.();
   const live = new Set(second.liveRuns.map(({ run }) => run));
   const runs = planned.runs.filter((run) => !live.has(run));
   for (const run of runs) await store.runs.remove(run);

@@ -1,9 +1,12 @@
 /**
- * The store's folder, as format 1 lays it out:
+ * The store's folder, as format 2 lays it out:
  *
- *     store.json        {"schema": "tplgraph.store/1"}
- *     blobs/ab/cdef…    damaged/…    tmp/…
+ *     store.json        {"schema": "tplgraph.store/2"}
+ *     packs/{index.sqlite, N.pack}   blobs/ab/cdef…    damaged/…    tmp/…
  *     records.sqlite    refs/NAME/TAG.json    runs/RUN/{started.json, NODE.log, record.json}
+ *
+ * In format 1 there are no packs, and no image's map has segments. It is read as it is, and becomes 2 when the first
+ * blob is written to it: from then on a program that knows 1 alone refuses it.
  */
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +14,7 @@ import { TplError } from "../engine/errors.ts";
 import { storeFault, systemCode } from "./fault.ts";
 import { removeLeftovers, writeAtomically } from "./temporary.ts";
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 export interface OpenedFolder {
   readOnly: boolean;
@@ -28,8 +31,7 @@ export interface OpenFolderOptions {
  * `store-newer`, `store-not-a-folder`, `store-not-empty` (a folder of other things), `store-no-permission`.
  */
 export function openFolder(path: string, options: OpenFolderOptions): OpenedFolder {
-  const known = isStore(path);
-  if (!known) {
+  if (formatOf(path) === undefined) {
     if (options.create === "never" || options.mode === "read") throw missing(path);
     createStore(path);
   }
@@ -39,13 +41,19 @@ export function openFolder(path: string, options: OpenFolderOptions): OpenedFold
   return { readOnly: false };
 }
 
-/** False: there is nothing, an empty folder, or one whose creation was cut short. */
-function isStore(path: string): boolean {
+/** To be called before something is written that format 1 does not have. `path`: the store's folder. */
+export function raiseFormat(path: string): void {
+  const format = formatOf(path);
+  if (format !== undefined && format < FORMAT) writeFormat(path);
+}
+
+/** Undefined: there is nothing, an empty folder, or one whose creation was cut short. */
+function formatOf(path: string): number | undefined {
   let text: string;
   try {
     text = readFileSync(join(path, "store.json"), "utf8");
   } catch (error) {
-    if (systemCode(error) === "ENOENT") return false;
+    if (systemCode(error) === "ENOENT") return undefined;
     throw storeFault(error, `open the store ${path}`);
   }
   const format = /^tplgraph\.store\/(\d+)$/.exec(schemaOf(text) ?? "")?.[1];
@@ -61,7 +69,7 @@ function isStore(path: string): boolean {
       message: `the store ${path} has format ${format}; this tplgraph knows formats up to ${FORMAT}`,
       hint: "update tplgraph, or choose another store with --store",
     });
-  return true;
+  return Number(format);
 }
 
 function schemaOf(text: string): string | undefined {
@@ -92,6 +100,10 @@ function createStore(path: string): void {
     if (systemCode(error) === "EEXIST") throw notAFolder(path, error);
     throw storeFault(error, `make the store ${path}`);
   }
+  writeFormat(path);
+}
+
+function writeFormat(path: string): void {
   writeAtomically(path, join(path, "store.json"), `{"schema":"tplgraph.store/${FORMAT}"}\n`, {
     durably: true,
   });
@@ -102,7 +114,7 @@ function makeFolders(path: string): void {
 }
 
 function isWritable(path: string): boolean {
-  return ["", "blobs", "tmp", "refs", "runs", "records.sqlite"].every((name) => {
+  return ["", ...FOLDERS, "packs", "packs/index.sqlite", "records.sqlite"].every((name) => {
     try {
       accessSync(join(path, name), constants.W_OK);
       return true;

@@ -71,6 +71,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const closeAll = async () => {
     await runs.close();
     await close();
+    blobs.close?.();
   };
   return {
     path,

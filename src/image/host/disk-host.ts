@@ -193,11 +193,13 @@ export class DiskHost {
 
   async #goodbye(): Promise<HostAnswers["goodbye"]> {
     if (!this.#run) return [];
+    const { blobs } = this.#run;
     const failures: ReleaseResult["failures"] = [];
     for (const disk of [...this.#disks.values()].reverse()) {
       await disk.close().catch((error) => failures.push({ what: `close disk ${disk.name}`, error }));
     }
     failures.push(...(await this.#releaseAll(this.#run.journal)));
+    blobs.close?.();
     return failures.map(({ what, error }) => ({ what, error: toMessage(error) }));
   }
 

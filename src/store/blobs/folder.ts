@@ -1,236 +1,56 @@
 /**
- * Blobs as files of a store's folder: `blobs/ab/cdef…`, named by the hex digits of their sha256.
- *
- * A blob is written to `tmp/` and renamed, so a killed process leaves nothing or a whole blob, and two processes
- * may put the same one at once. Nothing is synced: records are written after the blobs they name, and a blob that
- * a power cut tore is found by its digest when it is read. A damaged blob is moved to `damaged/`, so that the
- * next `put` writes it anew.
+ * Blobs in a store's folder: those of a chunk's size in packs (`packs.ts`), all others as files of their own
+ * (`loose.ts`), as were chunks in stores of format 1. Which of the two has a blob is asked in the order that opens no
+ * index for a manifest: a run whose steps are all in the store needs none.
  */
-import {
-  closeSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  read,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
 import type { Digest } from "../../engine/artifact.ts";
-import type { BlobStore, ListedBlob } from "../../engine/blobs.ts";
-import { readOnlyStore, storeFault, systemCode } from "../fault.ts";
-import { temporaryName } from "../temporary.ts";
-import { hexOf, isDigest } from "./digest.ts";
-import { blobCorrupt, blobCutShort, blobMissing, matches } from "./verified.ts";
+import { type BlobStore, CHUNK_BYTES, type ListedBlob } from "../../engine/blobs.ts";
+import { readOnlyStore } from "../fault.ts";
+import { raiseFormat } from "../layout.ts";
+import { looseBlobs } from "./loose.ts";
+import { Packs } from "./packs.ts";
 
-const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-/** Node refuses more than 2 GiB in one call. */
-const MAX_CALL_BYTES = 2 ** 30;
-
-/**
- * `path` is the store's folder; what is missing in it is made on the first `put`.
- *
- * Writing goes to the page cache by plain synchronous calls: for a chunk of 64 KiB that takes half the time of the
- * same calls through the thread pool. Reading may wait for a disk, so that one call leaves the thread.
- */
+/** `path` is the store's folder; what is missing in it is made on the first `put`. */
 export function folderBlobs(path: string, options: { readOnly?: boolean } = {}): BlobStore {
   const readOnly = options.readOnly ?? false;
-  const root = join(path, "blobs");
-  const fileOf = (digest: Digest) => {
-    const hex = hexOf(digest);
-    return `${root}/${hex.slice(0, 2)}/${hex.slice(2)}`;
-  };
-  const verified = new Set<Digest>();
-  const get = async (digest: Digest) => {
-    const file = fileOf(digest);
-    const data = await readWhole(file, digest);
-    if (matches(digest, data)) return data;
-    if (!readOnly) setAside(file, join(path, "damaged"), digest);
-    throw blobCorrupt(digest, data);
+  const loose = looseBlobs(path, { readOnly });
+  const packs = new Packs(path, { readOnly });
+  const isLoose = (digest: Digest) => !packs.isOpen && loose.has(digest);
+  let hasFormat = false;
+  const prepareToWrite = () => {
+    if (readOnly) throw readOnlyStore(path);
+    if (!hasFormat) raiseFormat(path);
+    hasFormat = true;
   };
   return {
     readOnly,
-    get,
-    async readPart(digest, offset, into) {
-      if (verified.has(digest)) return await readRange(fileOf(digest), digest, offset, into);
-      const data = await get(digest);
-      verified.add(digest);
-      data.copy(into, 0, offset, offset + into.length);
-    },
     async has(digest) {
-      return ageOf(fileOf(digest), digest) !== undefined;
+      return isLoose(digest) || packs.has(digest) || loose.has(digest);
+    },
+    async get(digest) {
+      return (isLoose(digest) ? undefined : await packs.get(digest)) ?? (await loose.get(digest));
+    },
+    async readPart(digest, offset, into) {
+      if (isLoose(digest) || !(await packs.readPart(digest, offset, into)))
+        await loose.readPart(digest, offset, into);
     },
     async put(digest, data) {
-      const file = fileOf(digest);
-      const age = ageOf(file, digest);
-      if (age !== undefined && (readOnly || age < FRESH_MS || freshen(file))) return;
-      if (readOnly) throw readOnlyStore(path);
-      publish(join(path, "tmp", temporaryName()), file, data);
+      const isChunk = data.byteLength === CHUNK_BYTES;
+      if ((isChunk && (await packs.freshen(digest))) || loose.freshen(digest)) return;
+      prepareToWrite();
+      if (isChunk) await packs.append(digest, data);
+      else loose.put(digest, data);
     },
-    list: () => listFolder(root),
-    async remove(digest, { unlessPutSinceMs } = {}) {
-      if (unlessPutSinceMs === undefined) rmSync(fileOf(digest), { force: true });
-      else removeStale(fileOf(digest), join(path, "tmp", temporaryName()), unlessPutSinceMs);
+    async *list(): AsyncGenerator<ListedBlob> {
+      // Two processes of different formats may have put the same chunk at once.
+      for (const blob of loose.list()) if (blob.bytes !== CHUNK_BYTES || !packs.has(blob.digest)) yield blob;
+      yield* packs.list();
     },
+    async remove(digest, { unlessPutSinceMs = Number.MAX_SAFE_INTEGER } = {}) {
+      packs.remove(digest, unlessPutSinceMs);
+      loose.remove(digest, unlessPutSinceMs);
+    },
+    reclaim: () => packs.reclaim(),
+    close: () => packs.close(),
   };
-}
-
-/**
- * Milliseconds since it was last put; undefined: it is not there. An empty file under another name than the empty
- * string's is what a power cut leaves: not a blob.
- */
-function ageOf(file: string, digest: Digest): number | undefined {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  if (!stat || (stat.size === 0 && hexOf(digest) !== EMPTY_SHA256)) return undefined;
-  return Date.now() - stat.mtimeMs;
-}
-
-/** How old the time of a file may be before another `put` renews it; garbage collection spares far younger ones. */
-const FRESH_MS = 10 * 60_000;
-
-/** A blob that is put again is new to garbage collection. False: it is just being removed, or is another user's. */
-function freshen(file: string): boolean {
-  try {
-    const now = new Date();
-    utimesSync(file, now, now);
-    return true;
-  } catch (error) {
-    if (["ENOENT", "EPERM", "EACCES"].includes(systemCode(error) ?? "")) return false;
-    throw storeFault(error, `write ${file}`);
-  }
-}
-
-/**
- * Taken out of its place before its time is looked at: from then on a `put` writes it anew, and one that came before
- * shows in the time, so that the blob goes back.
- */
-function removeStale(file: string, aside: string, sinceMs: number): void {
-  try {
-    renameSync(file, aside);
-    if (statSync(aside).mtimeMs >= sinceMs) renameSync(aside, file);
-    else rmSync(aside, { force: true });
-  } catch (error) {
-    if (systemCode(error) !== "ENOENT") throw storeFault(error, `remove ${file}`);
-  }
-}
-
-async function readWhole(file: string, digest: Digest): Promise<Buffer> {
-  const descriptor = openBlob(file, digest);
-  try {
-    const data = Buffer.allocUnsafeSlow(fstatSync(descriptor).size);
-    return data.subarray(0, await readFully(descriptor, data, 0));
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-async function readRange(file: string, digest: Digest, offset: number, into: Buffer): Promise<void> {
-  const descriptor = openBlob(file, digest);
-  try {
-    const filled = await readFully(descriptor, into, offset);
-    if (filled < into.length) throw blobCutShort(digest, offset + filled);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function openBlob(file: string, digest: Digest): number {
-  try {
-    return openSync(file, "r");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") throw blobMissing(digest, error);
-    throw storeFault(error, `read blob ${digest}`);
-  }
-}
-
-/** How many bytes of `into` were filled from `offset` of the file on: fewer where it ends earlier. */
-async function readFully(descriptor: number, into: Buffer, offset: number): Promise<number> {
-  let filled = 0;
-  while (filled < into.length) {
-    const count = await readSome(descriptor, into, filled, offset + filled);
-    if (count === 0) break;
-    filled += count;
-  }
-  return filled;
-}
-
-function readSome(descriptor: number, into: Buffer, at: number, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(descriptor, into, at, Math.min(into.length - at, MAX_CALL_BYTES), position, (error, count) =>
-      error ? reject(error) : resolve(count),
-    );
-  });
-}
-
-/**
- * Kept, not removed: it is the only evidence of a failing disk. Where another process has put the blob anew since
- * it was read, the good one goes back to its place.
- */
-function setAside(file: string, folder: string, digest: Digest): void {
-  const aside = join(folder, hexOf(digest));
-  try {
-    mkdirSync(folder, { recursive: true });
-    renameSync(file, aside);
-    if (matches(digest, readFileSync(aside))) renameSync(aside, file);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return; // another process has moved it
-    throw storeFault(error, `move the damaged blob ${digest} to ${folder}`);
-  }
-}
-
-function publish(temporary: string, file: string, data: Uint8Array): void {
-  try {
-    writeNew(temporary, data);
-    withFolder(file, () => renameSync(temporary, file));
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw storeFault(error, `write ${file}`);
-  }
-}
-
-function writeNew(temporary: string, data: Uint8Array): void {
-  const descriptor = withFolder(temporary, () => openSync(temporary, "wx", 0o444));
-  try {
-    for (let written = 0; written < data.byteLength; ) {
-      written += writeSync(descriptor, data, written, Math.min(data.byteLength - written, MAX_CALL_BYTES));
-    }
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Folders are made when they turn out to be missing: asking first would cost every `put` a call. */
-function withFolder<T>(file: string, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    if (systemCode(error) !== "ENOENT") throw error;
-    mkdirSync(dirname(file), { recursive: true });
-    return act();
-  }
-}
-
-async function* listFolder(root: string): AsyncGenerator<ListedBlob> {
-  for (const prefix of namesIn(root)) {
-    for (const rest of namesIn(join(root, prefix))) {
-      const digest = `sha256:${prefix}${rest}`;
-      const stat = statSync(join(root, prefix, rest), { throwIfNoEntry: false });
-      if (stat?.isFile() && isDigest(digest)) yield { digest, bytes: stat.size, putMs: stat.mtimeMs };
-    }
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw storeFault(error, `list ${folder}`);
-  }
 }

@@ -1,10 +1,11 @@
-import { chmodSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { digestOf, hexOf } from "../../../src/store/blobs/digest.ts";
 import { folderBlobs } from "../../../src/store/blobs/folder.ts";
 import { testBlobStore } from "../../../src/testing/blobs.ts";
 import { scratchFolder } from "../scratch.ts";
+import { overwriteInPack } from "./packed.ts";
 
 const data = Buffer.from("content");
 const digest = digestOf(data);
@@ -25,7 +26,9 @@ testBlobStore("folder", async () => {
     blobs: folderBlobs(path),
     damage(damaged, content) {
       const hex = hexOf(damaged);
-      overwrite(join(path, "blobs", hex.slice(0, 2), hex.slice(2)), content);
+      const file = join(path, "blobs", hex.slice(0, 2), hex.slice(2));
+      if (existsSync(file)) overwrite(file, content);
+      else overwriteInPack(path, damaged, content);
     },
   };
 });

@@ -1,0 +1,228 @@
+/**
+ * Chunks of images in the packs of a store: blobs of exactly `CHUNK_BYTES`, many to a file, each found by one look into
+ * the index. Written as it is, so that reading any part of a chunk is one read at a known place.
+ *
+ * A damaged chunk is copied to `damaged/` and leaves the index, so that the next `put` writes it anew.
+ */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Digest } from "../../engine/artifact.ts";
+import { CHUNK_BYTES, type ListedBlob } from "../../engine/blobs.ts";
+import { readOnlyStore, storeFault, systemCode } from "../fault.ts";
+import { hexOf } from "./digest.ts";
+import { FRESH_MS } from "./fresh.ts";
+import { PackFiles } from "./pack-files.ts";
+import { indexPath, PackIndex, type Place } from "./pack-index.ts";
+import { PackWriter } from "./pack-writer.ts";
+import { blobCorrupt, blobCutShort, blobMissing, matches } from "./verified.ts";
+
+export class Packs {
+  readonly #folder: string;
+  readonly #readOnly: boolean;
+  readonly #files: PackFiles;
+  /**
+   * Chunks that were whole when they were read here. A pack's bytes are written once and its number is never used
+   * again, so what lay at a place lies there as long as the file can be read at all.
+   */
+  readonly #verified = new Map<Digest, Place>();
+  /** Being put. */
+  readonly #underWay = new Map<Digest, Promise<void>>();
+  #index: PackIndex | undefined;
+  #writer: PackWriter | undefined;
+  #renewal: { digests: Buffer[]; gone: Promise<Set<Uint8Array>> } | undefined;
+
+  /** `folder`: the store's. Nothing is opened or made before it is needed. */
+  constructor(folder: string, { readOnly }: { readOnly: boolean }) {
+    this.#folder = folder;
+    this.#readOnly = readOnly;
+    this.#files = new PackFiles(folder);
+  }
+
+  /** Whether looking into the index costs no opening of it. */
+  get isOpen(): boolean {
+    return this.#index !== undefined;
+  }
+
+  has(digest: Digest): boolean {
+    return this.#find(keyOf(digest)) !== undefined;
+  }
+
+  /** Undefined: it is in no pack. Throws TplError `blob-corrupt`. */
+  async get(digest: Digest): Promise<Buffer | undefined> {
+    return (await this.#read(digest))?.data;
+  }
+
+  /** False: it is in no pack. As `BlobStore.readPart`. */
+  async readPart(digest: Digest, offset: number, into: Buffer): Promise<boolean> {
+    const known = this.#verified.get(digest);
+    if (known) {
+      const filled = await this.#readAt(known, offset, into);
+      if (filled === into.length) return true;
+      // The pack was removed after its chunks were moved, or cut short: looked at from the start.
+      this.#verified.delete(digest);
+    }
+    const found = await this.#read(digest);
+    if (!found) return false;
+    this.#verified.set(digest, found.place);
+    found.data.copy(into, 0, offset, offset + into.length);
+    return true;
+  }
+
+  /** False: there is no such chunk, or it is just being removed. */
+  async freshen(digest: Digest): Promise<boolean> {
+    const key = keyOf(digest);
+    const place = this.#find(key);
+    if (!place) return false;
+    if (this.#readOnly || Date.now() - place.putMs < FRESH_MS) return true;
+    this.#renewal ??= this.#newRenewal();
+    const { digests, gone } = this.#renewal;
+    digests.push(key);
+    return !(await gone).has(key);
+  }
+
+  /** Stores a chunk that is not there. Many calls at once share a transaction. */
+  append(digest: Digest, data: Uint8Array): Promise<void> {
+    return this.#underWay.get(digest) ?? this.#append(digest, data);
+  }
+
+  *list(): Generator<ListedBlob> {
+    const index = this.#opened();
+    if (!index) return;
+    for (const { digest, putMs } of index.chunks())
+      yield { digest: digestFrom(digest), bytes: CHUNK_BYTES, putMs };
+  }
+
+  /** Takes it out of the index if it was not put since `sinceMs`; `reclaimPacks` gives the space back. */
+  remove(digest: Digest, sinceMs: number): void {
+    this.#verified.delete(digest);
+    this.#opened()?.removeStale(keyOf(digest), sinceMs);
+  }
+
+  async reclaim(): Promise<void> {
+    const index = this.#opened();
+    if (this.#readOnly) throw readOnlyStore(this.#folder);
+    if (!index) return;
+    const { reclaimPacks } = await import("./reclaim-packs.ts");
+    await reclaimPacks(this.#folder, index);
+  }
+
+  close(): void {
+    this.#writer?.close();
+    this.#files.close();
+    this.#index?.close();
+    this.#index = undefined;
+    this.#writer = undefined;
+  }
+
+  async #append(digest: Digest, data: Uint8Array): Promise<void> {
+    this.#writer ??= this.#newWriter();
+    const entered = this.#writer.append(keyOf(digest), data);
+    this.#underWay.set(digest, entered);
+    try {
+      await entered;
+    } finally {
+      this.#underWay.delete(digest);
+    }
+  }
+
+  #newWriter(): PackWriter {
+    const index = this.#openedToWrite();
+    return new PackWriter(this.#folder, index, (chunks) => index.add(chunks, Date.now()));
+  }
+
+  #newRenewal() {
+    const digests: Buffer[] = [];
+    const gone = new Promise<Set<Uint8Array>>((resolve, reject) => {
+      setImmediate(() => {
+        this.#renewal = undefined;
+        try {
+          resolve(this.#openedToWrite().renew(digests, Date.now()));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    return { digests, gone };
+  }
+
+  async #read(digest: Digest): Promise<{ data: Buffer; place: Place } | undefined> {
+    const key = keyOf(digest);
+    const place = this.#find(key);
+    if (!place) return undefined;
+    const data = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    const filled = await this.#readAt(place, 0, data);
+    if (filled === CHUNK_BYTES && matches(digest, data)) return { data, place };
+
+    const now = this.#find(key);
+    if (now && (now.pack !== place.pack || now.slot !== place.slot)) return await this.#read(digest);
+    if (!now) return undefined;
+    const left = data.subarray(0, filled ?? 0);
+    if (!this.#readOnly) this.#disown({ digest: key, ...place }, left);
+    if (filled === undefined) throw blobMissing(digest);
+    throw filled < CHUNK_BYTES ? blobCutShort(digest, filled) : blobCorrupt(digest, data);
+  }
+
+  /** How many bytes were there; undefined: there is no such pack. */
+  async #readAt({ pack, slot }: Place, offset: number, into: Buffer): Promise<number | undefined> {
+    try {
+      return await this.#files.read(pack, into, slot * CHUNK_BYTES + offset);
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return undefined;
+      throw storeFault(error, `read the pack ${pack} of ${this.#folder}`);
+    }
+  }
+
+  /** What is left of it is kept: it is the only evidence of a failing disk. */
+  #disown(chunk: Place & { digest: Buffer }, left: Buffer): void {
+    const folder = join(this.#folder, "damaged");
+    try {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, chunk.digest.toString("hex")), left);
+    } catch (error) {
+      // A full disk must not keep it from being disowned.
+      if (systemCode(error) !== "ENOSPC") throw storeFault(error, `write to ${folder}`);
+    }
+    this.#openedToWrite().forget(chunk);
+  }
+
+  #find(key: Buffer) {
+    const found = this.#opened()?.find(key);
+    if (found || !this.#index?.isOutdated) return found;
+    this.#index.close();
+    this.#index = undefined;
+    return this.#opened()?.find(key);
+  }
+
+  /** Undefined: nothing was ever packed. */
+  #opened(): PackIndex | undefined {
+    if (!this.#index && existsSync(indexPath(this.#folder)))
+      this.#index = PackIndex.open(this.#folder, this.#readOnly ? "read" : "write");
+    return this.#index;
+  }
+
+  #openedToWrite(): PackIndex {
+    if (this.#readOnly) throw readOnlyStore(this.#folder);
+    if (!this.#index) {
+      makeFolder(join(this.#folder, "packs"));
+      makeFolder(join(this.#folder, "tmp"));
+      this.#index = PackIndex.open(this.#folder, "write")!;
+    }
+    return this.#index;
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw storeFault(error, `make ${path}`);
+  }
+}
+
+function keyOf(digest: Digest): Buffer {
+  return Buffer.from(hexOf(digest), "hex");
+}
+
+function digestFrom(key: Uint8Array): Digest {
+  return `sha256:${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("hex")}`;
+}
