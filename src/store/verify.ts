@@ -58,8 +58,8 @@ async function isWhole(blobs: BlobStore, digest: Digest): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof TplError && error.code === "blob-corrupt") return false;
-    // Another process removed it between the listing and the reading.
-    if (error instanceof TplError && error.code === "blob-missing") return true;
+    // Another process removed it between the listing and the reading; else what it lay in is gone.
+    if (error instanceof TplError && error.code === "blob-missing") return !(await blobs.has(digest));
     throw error;
   }
 }

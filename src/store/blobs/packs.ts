@@ -14,6 +14,7 @@ import { FRESH_MS } from "./fresh.ts";
 import { PackFiles } from "./pack-files.ts";
 import { indexPath, PackIndex, type Place } from "./pack-index.ts";
 import { PackWriter } from "./pack-writer.ts";
+import { freeingReserve, makeReserve } from "./reserve.ts";
 import { blobCorrupt, blobCutShort, blobMissing, matches } from "./verified.ts";
 
 export class Packs {
@@ -95,7 +96,8 @@ export class Packs {
   /** Takes it out of the index if it was not put since `sinceMs`; `reclaimPacks` gives the space back. */
   remove(digest: Digest, sinceMs: number): void {
     this.#verified.delete(digest);
-    this.#opened()?.removeStale(keyOf(digest), sinceMs);
+    const index = this.#opened();
+    if (index) freeingReserve(this.#folder, () => index.removeStale(keyOf(digest), sinceMs));
   }
 
   async reclaim(): Promise<void> {
@@ -104,6 +106,7 @@ export class Packs {
     if (!index) return;
     const { reclaimPacks } = await import("./reclaim-packs.ts");
     await reclaimPacks(this.#folder, index);
+    makeReserve(this.#folder);
   }
 
   close(): void {
@@ -206,6 +209,7 @@ export class Packs {
       makeFolder(join(this.#folder, "packs"));
       makeFolder(join(this.#folder, "tmp"));
       this.#index = PackIndex.open(this.#folder, "write")!;
+      makeReserve(this.#folder);
     }
     return this.#index;
   }

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -158,7 +158,7 @@ describe.skipIf(process.geteuid!() !== 0)("a disk of the disk host", { timeout: 
       stdio: "pipe",
     });
     const image = await disk.seal();
-    for (const path of blobs(store)) if (readFileSync(path).length === 65536) await truncate(path, 1000);
+    await truncate(join(store, "packs", "1.pack"), 1000);
     const damaged = await services.openDisk("test", { image });
     const file = await damaged.disk.file();
     expect(() => execFileSync("dd", [`if=${file}`, "of=/dev/null"], { stdio: "pipe" })).toThrow();
@@ -229,10 +229,3 @@ describe.skipIf(process.geteuid!() !== 0)("a disk of the disk host", { timeout: 
     await expect(services.putFile(join(mount, "x"))).rejects.toThrow("bug");
   });
 });
-
-function blobs(store: string): string[] {
-  const folder = join(store, "blobs");
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-}
