@@ -4,8 +4,8 @@ import type { BlobStore } from "../engine/blobs.ts";
 
 export async function artifactParts(artifact: Artifact, blobs: BlobStore): Promise<Digest[]> {
   if (artifact.type === "image") {
-    const { chunkDigests, loadMap } = await import("../image/index.ts");
-    return [...chunkDigests(await loadMap(blobs, artifact))];
+    const { imageParts } = await import("../image/index.ts");
+    return imageParts(blobs, artifact);
   }
   if (artifact.type === "snapshot") {
     const { parseManifest, partsOf } = await import("../vm/snapshot.ts");

@@ -9,5 +9,5 @@ export { type ImportOptions, importFile, type TransferOptions } from "./import.t
 export { CHUNK_BYTES, type ChunkMap, chunkDigests, digestOf, emptyMap, withChanges } from "./map.ts";
 export { decodeMap, encodeMap } from "./map-format.ts";
 export { type LoopbackAddress, NbdServer, type NbdServerOptions } from "./nbd/server.ts";
-export { loadMap, mapDigest, storeMap } from "./stored-map.ts";
+export { imageParts, loadMap, mapDigest, storeMap } from "./stored-map.ts";
 export { type CowView, type OpenViewOptions, openView, type ViewStats } from "./view.ts";

@@ -112,7 +112,7 @@ describe("a view", () => {
 });
 
 describe("sealing", () => {
-  test("puts the dirty chunks and the map, nothing else", async () => {
+  test("puts the dirty chunks, the map and its segment, nothing else", async () => {
     const base = seeded(30).bytes(200 * CHUNK_BYTES);
     const image = await imageOf(base);
     const view = await viewOf(image);
@@ -121,7 +121,7 @@ describe("sealing", () => {
     await view.trim(100 * CHUNK_BYTES, CHUNK_BYTES);
     const before = blobs.content.size;
     await view.seal();
-    expect(blobs.content.size - before).toBe(3 + 1);
+    expect(blobs.content.size - before).toBe(3 + 2);
   });
 
   test("twice gives the same image, and goes on where the first left off", async () => {
