@@ -1,10 +1,11 @@
-/** The plugin `ext4`: file systems made, checked, resized, and taken in from files, all by e2fsprogs. */
+/** The plugin `ext4`: file systems made, checked, resized, tuned, and taken in from files, all by e2fsprogs. */
 import { definePlugin } from "../../engine/plugin/plugin.ts";
 import { fsck } from "./fsck.ts";
 import { importFile } from "./import.ts";
 import { mkfs } from "./mkfs.ts";
 import { resize } from "./resize.ts";
 import { shrink } from "./shrink.ts";
+import { tune } from "./tune.ts";
 
 export { diskTooSmall } from "./disk-too-small.ts";
 export { e2fsck } from "./e2fsck.ts";
@@ -20,5 +21,5 @@ export type { Superblock } from "./superblock.ts";
 export default definePlugin({
   name: "ext4",
   summary: "ext4 file systems: made, checked, resized, imported",
-  steps: [mkfs, fsck, resize, shrink, importFile],
+  steps: [mkfs, fsck, resize, shrink, tune, importFile],
 });

@@ -4,7 +4,7 @@ import * as z from "zod";
 export const MIB = 1024 * 1024;
 
 /** 16 TiB: the largest file that ext4, on which most overlays live, can hold. */
-const MAX_MIB = 16 * 1024 * 1024;
+export const MAX_MIB = 16 * 1024 * 1024;
 
 /** Less than this and mke2fs leaves the journal out, or has no room for its own tables. */
 const MIN_MIB = 8;

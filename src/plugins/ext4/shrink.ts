@@ -1,24 +1,48 @@
 /**
- * `ext4/shrink`: the smallest image that resize2fs can make of this one. Where inodes have to move, resize2fs gives
- * their directories the step's clock as modification time (e2fsprogs' release notes, 1.30); files keep theirs.
+ * `ext4/shrink`: the smallest image that resize2fs can make of this one, or one of a given size. Where inodes have to
+ * move, resize2fs gives their directories the step's clock as modification time (e2fsprogs' release notes, 1.30);
+ * files keep theirs.
  */
 import { image } from "../../engine/plugin/port.ts";
 import { defineStep } from "../../engine/plugin/step.ts";
+import { e2fsck } from "./e2fsck.ts";
 import { clockOf } from "./fixed-clock.ts";
+import { makeRoom } from "./make-room.ts";
+import { MIB, sizeMiB } from "./options.ts";
 import { readSuperblock } from "./read-superblock.ts";
+import { resize2fs } from "./resize2fs.ts";
 import { shrinkToMinimum } from "./shrink-to-minimum.ts";
 import { fileSystemBytes } from "./superblock.ts";
 
 export const shrink = defineStep({
   name: "shrink",
-  summary: "Shrink an ext4 image to its content",
-  inputs: { image: image() },
+  summary: "Shrink an ext4 image to its content, or to a size",
+  inputs: {
+    image: image(),
+    toMiB: sizeMiB()
+      .describe("Size to shrink to, in MiB; default: as small as it gets. A smaller image stays as it is")
+      .optional(),
+  },
   outputs: { image: image() },
   tools: { e2fsck: ["-V"], resize2fs: ["-h"] },
   async run(step) {
-    const disk = await step.openDisk({ image: step.inputs.image });
+    const { image, toMiB } = step.inputs;
+    const disk = await step.openDisk({ image });
     const file = await disk.file();
-    const superblock = await shrinkToMinimum(step, file, clockOf(await readSuperblock(step, file)));
-    return { image: await disk.seal({ sizeBytes: fileSystemBytes(superblock) }) };
+    const before = await readSuperblock(step, file);
+    const clock = clockOf(before);
+    if (toMiB === undefined) {
+      const smallest = await shrinkToMinimum(step, file, clock);
+      return { image: await disk.seal({ sizeBytes: fileSystemBytes(smallest) }) };
+    }
+    const sizeBytes = toMiB * MIB;
+    if (image.bytes <= sizeBytes) return { image };
+    if (fileSystemBytes(before) > sizeBytes) {
+      await e2fsck(step, file, "yes", clock);
+      await makeRoom(step, file, before, sizeBytes, clock);
+      await resize2fs(step, file, { blocks: Math.floor(sizeBytes / before.blockSizeBytes) }, clock);
+      await e2fsck(step, file, "yes", clock);
+    }
+    return { image: await disk.seal({ sizeBytes }) };
   },
 });

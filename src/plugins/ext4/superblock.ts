@@ -17,6 +17,18 @@ const STATE_ERRORS = 0x2;
 export interface Superblock {
   blockSizeBytes: number;
   blocks: number;
+  /** The first block that belongs to a block group: 1 where blocks have 1 KiB, else 0. */
+  firstBlock: number;
+  blocksPerGroup: number;
+  inodesPerGroup: number;
+  /** Of a group in the table of group descriptors. */
+  descriptorBytes: number;
+  /** Kept behind every copy of that table, so that it can grow (`resize_inode`). */
+  reservedDescriptorBlocks: number;
+  /** The groups with a backup under `sparse_super2`; 0 where there is none. */
+  backupGroups: readonly [number, number];
+  /** Under `meta_bg`: descriptors before this block of their table lie as without it. */
+  firstMetaGroup: number;
   freeBlocks: number;
   /** Blocks only root may take. */
   reservedBlocks: number;
@@ -55,6 +67,13 @@ export function parseSuperblock(bytes: Buffer): Superblock | undefined {
   const superblock: Superblock = {
     blockSizeBytes: 1024 << logBlockSize,
     blocks: count(0x4, 0x150),
+    firstBlock: bytes.readUInt32LE(0x14),
+    blocksPerGroup: bytes.readUInt32LE(0x20),
+    inodesPerGroup: bytes.readUInt32LE(0x28),
+    descriptorBytes: wide ? Math.max(bytes.readUInt16LE(0xfe), 32) : 32,
+    reservedDescriptorBlocks: bytes.readUInt16LE(0xce),
+    backupGroups: [bytes.readUInt32LE(0x24c), bytes.readUInt32LE(0x250)],
+    firstMetaGroup: bytes.readUInt32LE(0x104),
     freeBlocks: count(0xc, 0x158),
     reservedBlocks: count(0x8, 0x154),
     inodes: bytes.readUInt32LE(0x0),
@@ -71,7 +90,10 @@ export function parseSuperblock(bytes: Buffer): Superblock | undefined {
     made: time(0x108, 0x276),
   };
   const plausible =
-    superblock.blocks > 0 && superblock.inodes > 0 && superblock.freeBlocks <= superblock.blocks;
+    superblock.blocks > 0 &&
+    superblock.inodes > 0 &&
+    superblock.freeBlocks <= superblock.blocks &&
+    superblock.blocksPerGroup > 0;
   return plausible ? superblock : undefined;
 }
 

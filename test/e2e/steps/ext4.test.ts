@@ -8,6 +8,7 @@ import { importFile } from "../../../src/plugins/ext4/import.ts";
 import { mkfs } from "../../../src/plugins/ext4/mkfs.ts";
 import { resize } from "../../../src/plugins/ext4/resize.ts";
 import { shrink } from "../../../src/plugins/ext4/shrink.ts";
+import { tune } from "../../../src/plugins/ext4/tune.ts";
 import { attachSource } from "../../../src/plugins/nbd/attach-source.ts";
 import type { FileSystemFacts } from "../../../src/plugins/nbd/index.ts";
 import { type StepBench, stepBench } from "../../../src/testing/step.ts";
@@ -56,6 +57,46 @@ describe("ext4/mkfs", () => {
   });
 });
 
+describe("ext4/mkfs and ext4/tune", () => {
+  it("give a small file system what a large one has, which growing does not change", async () => {
+    await using bench = await stepBench();
+    const small = await bench.run<Made>(mkfs, { sizeMiB: 150, growsToMiB: 3000 });
+    const large = await bench.run<Made>(mkfs, { sizeMiB: 3000 });
+    const grown = await bench.run<Made>(resize, { image: small.image, sizeMiB: 3000 });
+    expectClean(bench, grown.image);
+    const shape = (image: ImageArtifact) =>
+      [
+        ...run("dumpe2fs", "-h", bench.imagePath(image)).matchAll(
+          /^(Inode count|Total journal size|Inodes per group): .*$/gm,
+        ),
+      ].map(([line]) => line);
+    expect(shape(grown.image)).toHaveLength(3);
+    expect(shape(grown.image)).toEqual(shape(large.image));
+  });
+
+  it("write label, UUID, reserved space and mount options", async () => {
+    await using bench = await stepBench();
+    const made = await bench.run<Made>(mkfs, {
+      sizeMiB: 64,
+      reservedMiB: 2,
+      mountOptions: ["discard", "journal_data_writeback"],
+    });
+    const facts = run("dumpe2fs", "-h", bench.imagePath(made.image));
+    expect(facts).toMatch(/Reserved block count:\s+512\n/);
+    expect(facts).toMatch(/Default mount options:\s+journal_data_writeback discard\n/);
+    const uuid = "00112233-4455-4677-8899-aabbccddeeff";
+    const inputs = { image: made.image, label: "other", uuid, reservedMiB: 0, mountOptions: [] };
+    const { image } = await bench.run<Made>(tune, inputs);
+    expectClean(bench, image);
+    const tuned = run("dumpe2fs", "-h", bench.imagePath(image));
+    expect(tuned).toMatch(/volume name:\s+other\n/);
+    expect(tuned).toContain(uuid);
+    expect(tuned).toMatch(/Reserved block count:\s+0\n/);
+    expect(tuned).toMatch(/Default mount options:\s+\(none\)\n/);
+    expect((await bench.run<Made>(tune, inputs)).image).toEqual(image);
+  });
+});
+
 describe("ext4/resize and ext4/shrink", () => {
   it("grow and shrink in place, to the byte, and keep every file", async () => {
     await using bench = await stepBench();
@@ -64,11 +105,15 @@ describe("ext4/resize and ext4/shrink", () => {
     const grown = (await bench.run<Made>(resize, { image, sizeMiB: 200 })).image;
     const cut = (await bench.run<Made>(resize, { image: grown, sizeMiB: 60 })).image;
     const smallest = (await bench.run<Made>(shrink, { image: grown })).image;
+    const free = (await bench.run<Made>(resize, { image: smallest, freeMiB: 100 })).image;
+    const shrunk = (await bench.run<Made>(shrink, { image: grown, toMiB: 60 })).image;
     expect([grown.bytes, cut.bytes]).toEqual([200 * MIB, 60 * MIB]);
     expect(smallest.bytes).toBeLessThan(60 * MIB);
-    for (const result of [grown, cut, smallest]) {
+    expect(shrunk.bytes).toBe(60 * MIB);
+    for (const result of [grown, cut, smallest, free, shrunk]) {
       expectClean(bench, result);
       const { tree, facts } = await bench.run<Source>(attachSource, { from: result });
+      if (result === free) expect(facts.freeMiB).toBe(100);
       expect(facts.sizeMiB).toBe(Math.floor(result.bytes / MIB));
       expect(hashOf(join(tree.path, "data"))).toBe(data);
       await bench.release();
@@ -81,6 +126,8 @@ describe("ext4/resize and ext4/shrink", () => {
     const image = await imageWithData(bench, 64);
     const error = await bench.run(resize, { image, sizeMiB: 16 }).catch((caught) => caught);
     expect(error.code).toBe("disk-too-small");
+    const same = await bench.run(shrink, { image, toMiB: 16 }).catch((caught) => caught);
+    expect(same.message).toBe(error.message);
     const needed = Number(/at least (\d+) MiB/.exec(error.hint)![1]);
     expect((await bench.run<Made>(resize, { image, sizeMiB: needed })).image.bytes).toBe(needed * MIB);
   });

@@ -4,6 +4,7 @@ import { fsck } from "../../../src/plugins/ext4/fsck.ts";
 import { mkfs } from "../../../src/plugins/ext4/mkfs.ts";
 import { resize } from "../../../src/plugins/ext4/resize.ts";
 import { shrink } from "../../../src/plugins/ext4/shrink.ts";
+import { tune } from "../../../src/plugins/ext4/tune.ts";
 import { recordedDigest } from "../../../src/testing/recorder.ts";
 import { type StepBench, stepBench } from "../../../src/testing/step.ts";
 import { type Fields, hexDump, superblockBytes } from "./superblock-bytes.ts";
@@ -42,6 +43,12 @@ describe("ext4/mkfs", () => {
     ["features.0: must be a feature's name, as in ext4(5)", { sizeMiB: 64, features: ["^64bit"] }],
     ["bytesPerInode: must be at least 1024", { sizeMiB: 64, bytesPerInode: 512 }],
     ["journalMiB: must be at least 4 MiB (1024 blocks)", { sizeMiB: 64, journalMiB: 1 }],
+    ["growsToMiB: must be at least 8 MiB", { sizeMiB: 64, growsToMiB: 1 }],
+    ["reservedMiB: must not be negative", { sizeMiB: 64, reservedMiB: -1 }],
+    [
+      "mountOptions: must name at most one journal mode",
+      { sizeMiB: 64, mountOptions: ["journal_data", "journal_data_ordered"] },
+    ],
     ["epoch: must be at least 1: zero would mean the machine's own clock", { sizeMiB: 64, epoch: 0 }],
   ])("says %s", async (fault, inputs) => {
     await using bench = await stepBench();
@@ -58,6 +65,47 @@ describe("ext4/mkfs", () => {
     ]);
     expect(bench.commands[0]!.env).toMatchObject({ E2FSPROGS_FAKE_TIME: "1600000000" });
     expect(bench.disks).toEqual([`open disk-1 ${64 * MIB}`, `seal disk-1 ${64 * MIB}`]);
+  });
+
+  it("with growsToMiB asks for the journal, the inodes of a group and the descriptors of that size", async () => {
+    await using bench = await stepBench({ recording: () => undefined });
+    await bench.run(mkfs, {
+      sizeMiB: 300,
+      growsToMiB: 25_000,
+      bytesPerInode: 8192,
+      uuid: UUID,
+      hashSeed: UUID,
+    });
+    const [line] = lines(bench);
+    // 3 groups of 16,327 inodes: a 196th of those of 25,000 MiB; mke2fs' own choice for 300 MiB is a journal of 16 MiB.
+    expect(line).toContain(" -N 48981 ");
+    expect(line).not.toContain(" -i ");
+    expect(line).toContain(",resize=6400000 ");
+    expect(line).toContain(" -J size=128 ");
+  });
+
+  it("says where what the file system grows to does not go into what it begins with", async () => {
+    await using bench = await stepBench({ recording: () => undefined });
+    expect(await bench.check(mkfs, { sizeMiB: 64, growsToMiB: 32 })).toMatchObject([
+      { path: ["growsToMiB"], code: "wrong-value" },
+    ]);
+    expect(await bench.check(mkfs, { sizeMiB: 64, growsToMiB: 25_000 })).toMatchObject([
+      {
+        path: ["growsToMiB"],
+        code: "disk-too-small",
+        hint: expect.stringMatching(/^make sizeMiB at least \d+,/),
+      },
+    ]);
+    expect(await bench.check(mkfs, { sizeMiB: 281, growsToMiB: 25_000 })).toEqual([]);
+  });
+
+  it("writes reserved space and mount options with tune2fs", async () => {
+    await using bench = await stepBench({ recording: () => undefined });
+    await bench.run(mkfs, { sizeMiB: 64, reservedMiB: 4, mountOptions: ["discard", "acl"] });
+    expect(lines(bench)[1]).toBe(
+      "tune2fs -r 1024 -o ^debug,^bsdgroups,^user_xattr,^acl,^uid16,^journal_data_writeback,^nobarrier," +
+        "^block_validity,^discard,^nodelalloc,discard,acl /disk-1.raw",
+    );
   });
 
   it("gives the same inputs the same UUID, other inputs another", async () => {
@@ -121,6 +169,56 @@ describe("ext4/resize", () => {
     ]);
   });
 
+  it("solves the size for the free space that is wanted, and proves it", async () => {
+    // 32,254 blocks are to be had of a whole group, and two less where there is a backup, as in the fourth.
+    const blocks = 3 * 32_768 + 10_146 + 514 + 2;
+    const after = { blocks, freeBlocks: 102_400 };
+    await using bench = await stepBench({ recording: answers([{}, {}, after]) });
+    await bench.run(resize, { image, freeMiB: 400 });
+    expect(lines(bench)).toEqual([
+      READ,
+      "e2fsck -f -p /disk-1.raw",
+      READ,
+      `resize2fs /disk-1.raw ${blocks}`,
+      "e2fsck -f -p /disk-1.raw",
+      READ,
+    ]);
+    expect(bench.disks.at(-1)).toBe(`seal disk-1 ${blocks * 4096}`);
+  });
+
+  it("goes on from what it reached, and gives up where no size has what is wanted", async () => {
+    const [short, right] = [
+      { blocks: 108_000, freeBlocks: 101_400 },
+      { blocks: 109_000, freeBlocks: 102_401 },
+    ];
+    await using bench = await stepBench({ recording: answers([{}, {}, short, right]) });
+    await bench.run(resize, { image, freeMiB: 400 });
+    expect(lines(bench).filter((line) => line.startsWith("resize2fs"))).toEqual([
+      expect.stringContaining("resize2fs /disk-1.raw"),
+      "resize2fs /disk-1.raw 109000",
+    ]);
+    await using stuck = await stepBench({ recording: answers([{}, {}, short]) });
+    await expect(stuck.run(resize, { image, freeMiB: 400 })).rejects.toMatchObject({
+      code: "free-space-unreachable",
+      message: expect.stringContaining("at 422 MiB it has 396 MiB"),
+    });
+  });
+
+  it("reserves what is asked for", async () => {
+    await using bench = await stepBench({ recording: answers([{}]) });
+    await bench.run(resize, { image, sizeMiB: 512, reservedMiB: 8 });
+    expect(lines(bench)[3]).toBe("tune2fs -r 2048 /disk-1.raw");
+  });
+
+  it("wants exactly one of sizeMiB and freeMiB", async () => {
+    await using bench = await stepBench({ recording: answers([{}]) });
+    expect(await bench.check(resize, { image })).toMatchObject([{ code: "wrong-value", path: [] }]);
+    expect(await bench.check(resize, { image, sizeMiB: 64, freeMiB: 64 })).toMatchObject([
+      { code: "wrong-value", path: ["freeMiB"], hint: "give one of them" },
+    ]);
+    expect(bench.faults(resize, { image, freeMiB: 1 })).toEqual(["freeMiB: must be at least 16 MiB"]);
+  });
+
   it("shrinks to a size, and cuts the disk there", async () => {
     await using bench = await stepBench({ recording: answers([{}], { minimumBlocks: 20_000 }) });
     await bench.run(resize, { image, sizeMiB: 100 });
@@ -161,5 +259,46 @@ describe("ext4/shrink", () => {
     expect(rounds).toEqual(Array(3).fill("resize2fs -M /disk-1.raw"));
     expect(lines(bench)[1]).toBe("e2fsck -f -y /disk-1.raw");
     expect(bench.disks.at(-1)).toBe(`seal disk-1 ${29_000 * 4096}`);
+  });
+
+  it("shrinks to a size that the content allows", async () => {
+    await using bench = await stepBench({ recording: answers([{}], { minimumBlocks: 20_000 }) });
+    await bench.run(shrink, { image, toMiB: 100 });
+    expect(lines(bench)).toEqual([
+      READ,
+      "e2fsck -f -y /disk-1.raw",
+      "resize2fs -P /disk-1.raw",
+      "resize2fs /disk-1.raw 25600",
+      "e2fsck -f -y /disk-1.raw",
+    ]);
+    expect(bench.disks.at(-1)).toBe(`seal disk-1 ${100 * MIB}`);
+  });
+
+  it("leaves an image that is small enough as it is", async () => {
+    await using bench = await stepBench({ recording: answers([{}]) });
+    expect(await bench.run(shrink, { image, toMiB: 300 })).toEqual({ image });
+    expect(bench.faults(shrink, { image, toMiB: 1 })).toEqual(["toMiB: must be at least 8 MiB"]);
+  });
+});
+
+describe("ext4/tune", () => {
+  it("checks, changes the superblock, and checks", async () => {
+    await using bench = await stepBench({ recording: answers([{}]) });
+    await bench.run(tune, { image, label: "root", uuid: UUID, reservedMiB: 1 });
+    expect(lines(bench)).toEqual([
+      READ,
+      "e2fsck -f -p /disk-1.raw",
+      `tune2fs -L root -U ${UUID} -r 256 /disk-1.raw`,
+      "e2fsck -f -n /disk-1.raw",
+    ]);
+    expect(bench.commands[2]!.env).toMatchObject({ E2FSPROGS_FAKE_TIME: "1600000000" });
+  });
+
+  it.each([
+    ["uuid: must be a UUID: 8-4-4-4-12 hexadecimal digits", { uuid: "clear" }],
+    ["label: must be at most 16 bytes long", { label: "x".repeat(17) }],
+  ])("says %s", async (fault, inputs) => {
+    await using bench = await stepBench();
+    expect(bench.faults(tune, { image, ...inputs })).toEqual([fault]);
   });
 });

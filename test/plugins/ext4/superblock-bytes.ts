@@ -3,6 +3,7 @@
 export interface Fields {
   blocks?: number;
   freeBlocks?: number;
+  reservedBlocks?: number;
   logBlockSize?: number;
   magic?: number;
   incompat?: number;
@@ -15,9 +16,12 @@ export function superblockBytes(fields: Fields = {}): Buffer {
   const bytes = Buffer.alloc(1024);
   bytes.writeUInt32LE(65_536, 0x0);
   bytes.writeUInt32LE(fields.blocks ?? 65_536, 0x4);
+  bytes.writeUInt32LE(fields.reservedBlocks ?? 0, 0x8);
   bytes.writeUInt32LE(fields.freeBlocks ?? 60_000, 0xc);
   bytes.writeUInt32LE(65_525, 0x10);
   bytes.writeUInt32LE(fields.logBlockSize ?? 2, 0x18);
+  bytes.writeUInt32LE(32_768, 0x20);
+  bytes.writeUInt32LE(8192, 0x28);
   bytes.writeUInt32LE(fields.lastWritten ?? 1_600_000_000, 0x30);
   bytes.writeUInt16LE(fields.magic ?? 0xef53, 0x38);
   bytes.writeUInt16LE(1, 0x3a);

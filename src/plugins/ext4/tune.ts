@@ -1,0 +1,34 @@
+/** `ext4/tune`: what the superblock of an image says: label, UUID, reserved space, mount options. Files stay as they are. */
+import { image } from "../../engine/plugin/port.ts";
+import { defineStep } from "../../engine/plugin/step.ts";
+import { e2fsck } from "./e2fsck.ts";
+import { clockOf } from "./fixed-clock.ts";
+import { label, uuid } from "./options.ts";
+import { readSuperblock } from "./read-superblock.ts";
+import { mountOptions, reservedMiB, tune2fs } from "./tune2fs.ts";
+
+export const tune = defineStep({
+  name: "tune",
+  summary: "Change what the superblock of an ext4 image says",
+  inputs: {
+    image: image(),
+    label: label().optional(),
+    uuid: uuid().describe("UUID of the file system").optional(),
+    reservedMiB: reservedMiB().optional(),
+    mountOptions: mountOptions().optional(),
+  },
+  outputs: { image: image() },
+  tools: { e2fsck: ["-V"], tune2fs: ["-V"] },
+  async run(step) {
+    const { image, ...tuning } = step.inputs;
+    const disk = await step.openDisk({ image });
+    const file = await disk.file();
+    const superblock = await readSuperblock(step, file);
+    const clock = clockOf(superblock);
+    // With metadata_csum another UUID changes every checksum, which tune2fs does on a checked file system alone.
+    await e2fsck(step, file, "preen", clock);
+    await tune2fs(step, file, tuning, { blockSizeBytes: superblock.blockSizeBytes, clock });
+    await e2fsck(step, file, "check-only", clock);
+    return { image: await disk.seal() };
+  },
+});
