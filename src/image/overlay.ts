@@ -3,9 +3,10 @@
  * at its own offset. Private to the view that made it, and removed when that closes. What it holds is known
  * from the view's dirty map alone: after a crash it means nothing.
  */
-import { close, fdatasync, ftruncate, open, read, writev } from "node:fs";
+import { close, fdatasync, ftruncate, open, read, readSync, writev, writevSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { promisify } from "node:util";
+import { FastCalls } from "../engine/fast-calls.ts";
 import { deviceError } from "./device-error.ts";
 
 const openFile = promisify(open);
@@ -21,6 +22,8 @@ export class Overlay {
   #closing = false;
   readonly #idle = Promise.withResolvers<void>();
   #writtenBytes = 0;
+  readonly #reads = new FastCalls();
+  readonly #writes = new FastCalls();
 
   /** Throws where something is at `path` already. */
   static async create(path: string, sizeBytes: number): Promise<Overlay> {
@@ -77,7 +80,7 @@ export class Overlay {
     await unlink(this.path);
   }
 
-  async #track<T>(call: () => Promise<T>): Promise<T> {
+  async #track<T>(call: () => T | Promise<T>): Promise<T> {
     if (this.#closing) throw deviceError("ESHUTDOWN", "the view is closed");
     this.#pending++;
     try {
@@ -87,23 +90,30 @@ export class Overlay {
     }
   }
 
-  #readOnce(into: Buffer, at: number, offset: number): Promise<number> {
+  #readOnce(into: Buffer, at: number, offset: number): number | Promise<number> {
+    const length = into.length - at;
+    if (this.#reads.expectFast(length))
+      return timed(this.#reads, length, () => readSync(this.#fd, into, at, length, offset));
     return new Promise((resolve, reject) => {
-      read(this.#fd, into, at, into.length - at, offset, (error, bytes) => {
-        if (error) reject(error);
-        else resolve(bytes);
-      });
+      read(this.#fd, into, at, length, offset, (error, bytes) => (error ? reject(error) : resolve(bytes)));
     });
   }
 
-  #writeOnce(buffers: readonly Buffer[], offset: number): Promise<number> {
+  #writeOnce(buffers: readonly Buffer[], offset: number): number | Promise<number> {
+    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    if (this.#writes.expectFast(length))
+      return timed(this.#writes, length, () => writevSync(this.#fd, buffers, offset));
     return new Promise((resolve, reject) => {
-      writev(this.#fd, buffers, offset, (error, bytes) => {
-        if (error) reject(error);
-        else resolve(bytes);
-      });
+      writev(this.#fd, buffers, offset, (error, bytes) => (error ? reject(error) : resolve(bytes)));
     });
   }
+}
+
+function timed(calls: FastCalls, bytes: number, call: () => number): number {
+  const began = performance.now();
+  const done = call();
+  calls.took(performance.now() - began, bytes);
+  return done;
 }
 
 function withoutFirst(buffers: readonly Buffer[], bytes: number): Buffer[] {
