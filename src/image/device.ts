@@ -9,6 +9,11 @@ export interface BlockDevice {
   readonly sizeBytes: number;
   readonly readOnly: boolean;
   read(offset: number, length: number): Promise<Buffer>;
+  /**
+   * Fills `into` from `offset` on; undefined: it is filled already. For a device that can do so without a buffer of
+   * its own. `into` belongs to the caller again when the promise settles, or the call throws.
+   */
+  readInto?(offset: number, into: Buffer): Promise<void> | undefined;
   /** `data` belongs to the caller again when the promise settles. */
   write(offset: number, data: Buffer): Promise<void>;
   /** The range reads as zeros afterwards. Whether storage is kept for it is the device's choice. */

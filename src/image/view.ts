@@ -7,10 +7,10 @@
 import type { Digest, ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import { ArtifactDamaged, TplError } from "../engine/errors.ts";
-import { ChunkCache } from "./chunk-cache.ts";
 import type { BlockDevice, Extent } from "./device.ts";
 import { deviceError } from "./device-error.ts";
 import { BLOCK_BYTES, DirtyMap } from "./dirty-map.ts";
+import { ImageReader } from "./image-reader.ts";
 import { inParallel } from "./in-parallel.ts";
 import { anyPresent, CHUNK_BYTES, type ChunkMap, chunkCount, endOfAlike, withChanges } from "./map.ts";
 import { Overlay } from "./overlay.ts";
@@ -33,8 +33,7 @@ export interface OpenViewOptions {
 }
 
 export interface CowView extends BlockDevice {
-  /** Bytes, maybe shared with the view's cache: not to be changed. */
-  read(offset: number, length: number): Promise<Buffer>;
+  readInto(offset: number, into: Buffer): Promise<void> | undefined;
   /** A clean extent is a hole where the image has no chunks; a dirty one, where it was zeroed or trimmed. */
   extents(offset: number, length: number): Iterable<Extent>;
   zeroesFast(offset: number, length: number): boolean;
@@ -89,7 +88,7 @@ class View implements CowView {
   readonly #image: ChunkMap;
   readonly #shown: ChunkMap;
   readonly #overlay: Overlay | undefined;
-  readonly #cache: ChunkCache;
+  readonly #reader: ImageReader;
   readonly #dirty: DirtyMap;
   /** In blocks. Orders overlapping changes, so that completing a block never brings back what another one replaced. */
   readonly #changes = new RangeLock();
@@ -105,19 +104,21 @@ class View implements CowView {
     this.#image = parts.image;
     this.#shown = parts.shown;
     this.#overlay = parts.overlay;
-    this.#cache = new ChunkCache(parts.blobs, parts.shown);
+    this.#reader = new ImageReader(parts.blobs, parts.shown);
     this.#dirty = new DirtyMap((first, end) => anyPresent(parts.shown, first, end));
   }
 
   async read(offset: number, length: number): Promise<Buffer> {
-    this.#checkOpen();
-    const end = offset + length;
-    const shared = this.#withinCachedChunk(offset, end);
-    if (shared) return shared;
-
     const into = Buffer.allocUnsafe(length);
-    const waits: Promise<void>[] = [];
+    await this.readInto(offset, into);
+    return into;
+  }
+
+  readInto(offset: number, into: Buffer): Promise<void> | undefined {
+    this.#checkOpen();
+    const end = offset + into.length;
     const endBlock = Math.ceil(end / BLOCK_BYTES);
+    const waits: Promise<void>[] = [];
     for (let at = offset; at < end; ) {
       const block = Math.floor(at / BLOCK_BYTES);
       const stop = Math.min(this.#dirty.endOfRun(block, endBlock) * BLOCK_BYTES, end);
@@ -128,8 +129,7 @@ class View implements CowView {
       else this.#readImage(target, at, waits);
       at = stop;
     }
-    if (waits.length > 0) await Promise.all(waits);
-    return into;
+    return whenAllSettled(waits);
   }
 
   async write(offset: number, data: Buffer): Promise<void> {
@@ -196,7 +196,7 @@ class View implements CowView {
 
   stats(): ViewStats {
     return {
-      readBytes: this.#cache.loads * CHUNK_BYTES,
+      readBytes: this.#reader.readBytes,
       writtenBytes: this.#overlay?.writtenBytes ?? 0,
       dirtyBytes: this.#dirty.writtenBlocks() * BLOCK_BYTES,
     };
@@ -211,40 +211,18 @@ class View implements CowView {
     return this.#closed;
   }
 
-  /** The bytes where they lie in a cached chunk: the common case of a small read costs no copy. */
-  #withinCachedChunk(offset: number, end: number): Buffer | undefined {
-    const index = Math.floor(offset / CHUNK_BYTES);
-    const start = index * CHUNK_BYTES;
-    if (end > start + CHUNK_BYTES || end > this.#shown.sizeBytes) return undefined;
-    const block = Math.floor(offset / BLOCK_BYTES);
-    const endBlock = Math.ceil(end / BLOCK_BYTES);
-    if (this.#dirty.stateOf(block) !== "clean" || this.#dirty.endOfRun(block, endBlock) !== endBlock) {
-      return undefined;
-    }
-    const chunk = this.#cache.get(index);
-    if (!Buffer.isBuffer(chunk)) return undefined;
-    return chunk.subarray(offset - start, end - start);
-  }
-
   /** Fills `target` with what the image has from `offset` on; what needs the store is added to `waits`. */
   #readImage(target: Buffer, offset: number, waits: Promise<void>[]): void {
-    const end = offset + target.length;
-    for (let at = offset; at < end; ) {
-      const index = Math.floor(at / CHUNK_BYTES);
-      const start = index * CHUNK_BYTES;
-      const stop = Math.min(start + CHUNK_BYTES, end);
-      const part = target.subarray(at - offset, stop - offset);
-      const from = at - start;
-      // A cut image's last chunk still holds what lay past the cut.
-      const to = Math.max(from, Math.min(stop, this.#shown.sizeBytes) - start);
-      const fill = (chunk: Buffer) => {
-        part.fill(0, chunk.copy(part, 0, from, to));
-      };
-      const chunk = this.#cache.get(index);
-      if (chunk === undefined) part.fill(0);
-      else if (Buffer.isBuffer(chunk)) fill(chunk);
-      else waits.push(chunk.then(fill, (error) => this.#failRead(error)));
-      at = stop;
+    // A cut image's last chunk still holds what lay past the cut.
+    const shownBytes = Math.max(0, Math.min(target.length, this.#shown.sizeBytes - offset));
+    if (shownBytes < target.length) target.fill(0, shownBytes);
+    for (let done = 0; done < shownBytes; ) {
+      const index = Math.floor((offset + done) / CHUNK_BYTES);
+      const from = offset + done - index * CHUNK_BYTES;
+      const stop = Math.min(done + CHUNK_BYTES - from, shownBytes);
+      const wait = this.#reader.fill(target.subarray(done, stop), index, from);
+      if (wait) waits.push(wait.catch((error) => this.#failRead(error)));
+      done = stop;
     }
   }
 
@@ -350,6 +328,15 @@ class View implements CowView {
   #checkOpen(): void {
     if (this.#closed) throw deviceError("ESHUTDOWN", "the view is closed");
   }
+}
+
+/** Rejects with the first error, but not before all have settled: until then they write to the caller's buffer. */
+function whenAllSettled(waits: readonly Promise<void>[]): Promise<void> | undefined {
+  if (waits.length < 2) return waits[0];
+  return Promise.allSettled(waits).then((settled) => {
+    const failed = settled.find((wait) => wait.status === "rejected");
+    if (failed) throw failed.reason;
+  });
 }
 
 /** Adjacent indexes together, up to `SEAL_GROUP_CHUNKS`. */
