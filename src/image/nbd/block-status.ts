@@ -11,12 +11,8 @@ const MAX_EXTENTS = 8192;
 /** The most that the reply about one context takes. */
 export const MAX_STATUS_BYTES = MAX_EXTENTS * 8;
 
-/** The whole reply: a chunk for each context. The range is not empty. */
-export function blockStatus(
-  request: Request,
-  device: BlockDevice,
-  contexts: readonly MetaContext[],
-): Buffer[] {
+/** The whole reply: a chunk for each context, of which there is at least one. The range is not empty. */
+export function blockStatus(request: Request, device: BlockDevice, contexts: readonly MetaContext[]): Buffer {
   const onlyOne = (request.flags & CMD_FLAG.REQ_ONE) !== 0;
   const lists = contexts.map((context) => ({ context, descriptors: [] as number[] }));
   let walked = 0;
@@ -26,10 +22,11 @@ export function blockStatus(
     if (++walked === MAX_EXTENTS) break;
     if (onlyOne && lists.every(({ descriptors }) => descriptors.length > 2)) break;
   }
-  return lists.map(({ context, descriptors }, index) => {
+  const chunks = lists.map(({ context, descriptors }, index) => {
     const told = onlyOne ? descriptors.slice(0, 2) : descriptors;
-    return blockStatusChunk(request.cookie, index === lists.length - 1 ? "final" : "more", context.id, told);
+    return blockStatusChunk(request, index === lists.length - 1 ? "final" : "more", context.id, told);
   });
+  return Buffer.concat(chunks);
 }
 
 /** A device that does not know is data, and may all have been changed. */

@@ -1,44 +1,79 @@
 /**
- * Cuts a stream's bytes into the pieces that a parser asks for, without a promise or a copy a piece: a piece
- * that lies within one received buffer is a view of it, a longer one is gathered in a buffer of its own.
- * `expect` and `skip` are called from the parser's callbacks, each once, and say what comes next. Between
- * `pause` and `resume` nothing is handed out.
+ * Cuts a stream's bytes into the pieces that a parser asks for, without a promise or memory a piece. `expect`, `fill`
+ * and `skip` are called from the parser's callbacks, each once, and say what comes next. Between `pause` and `resume`
+ * nothing is handed out, and nothing is to be received.
+ *
+ * What comes in is received into memory of the feed's, or, where a longer payload is due, straight to where that
+ * belongs.
  */
-export class ByteFeed {
-  /** Received and not yet cut. */
-  #received: Buffer[] = [];
-  /** How much of the first of them is used up. */
-  #used = 0;
-  #receivedBytes = 0;
 
-  #wanted = 0;
-  #take: ((piece: Buffer) => void) | undefined;
-  /** A piece under way, and how much of it is there. */
-  #gathered: Buffer | undefined;
-  #gatheredBytes = 0;
-  /** Still to be dropped before the next piece. */
+/** Receiving less than this straight to its place costs more calls than the copying that it saves. */
+const DIRECT_BYTES = 16 * 1024;
+const RECEIVE_BYTES = 64 * 1024;
+const NOTHING = Buffer.alloc(0);
+
+export class ByteFeed {
+  /** What is received lands here; used again as soon as it is cut. What is not cut yet is `[#at, #end)`. */
+  #memory: Buffer | undefined;
+  #at = 0;
+  #end = 0;
+  /** The memory that was asked for lies in `#into`, and not in `#memory`. */
+  #isDirect = false;
+
+  /** What is being filled, how far it is, and what happens then. */
+  #into: Buffer = NOTHING;
+  #filled = 0;
+  #done: ((piece: Buffer) => void) | undefined;
+  /** Still to be dropped before it. */
   #skipBytes = 0;
 
   #paused = false;
   #ended = false;
   #running = false;
 
-  /** The next `length` bytes go to `take` as one buffer, which may keep it. */
+  /** The next `length` bytes go to `take`, which has them for the time of that call. */
   expect(length: number, take: (piece: Buffer) => void): void {
-    this.#wanted = length;
-    this.#take = take;
+    if (this.#end - this.#at < length) {
+      this.fill(Buffer.allocUnsafe(length), take);
+      return;
+    }
+    this.fill(length === 0 ? NOTHING : this.#memory!.subarray(this.#at, this.#at + length), take);
+    this.#filled = length;
+    this.#at += length;
+  }
+
+  /** The next bytes fill `into`; then `done` is called with it. */
+  fill(into: Buffer, done: (into: Buffer) => void): void {
+    this.#into = into;
+    this.#filled = 0;
+    this.#done = done;
   }
 
   /** Drops the next `length` bytes; then `next` is called. */
   skip(length: number, next: () => void): void {
     this.#skipBytes = length;
-    this.expect(0, next);
+    this.fill(NOTHING, next);
   }
 
-  push(bytes: Buffer): void {
+  /** Where the next bytes are to be received. `received` follows, or nothing. */
+  memory(): Buffer {
+    const isCut = this.#at === this.#end;
+    this.#isDirect = isCut && this.#skipBytes === 0 && this.#into.length - this.#filled >= DIRECT_BYTES;
+    if (this.#isDirect) return this.#into.subarray(this.#filled);
+    this.#memory ??= Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+    return this.#memory;
+  }
+
+  /** So many bytes came to the memory that was asked for last. */
+  received(bytes: number): void {
     if (this.#ended) return;
-    this.#received.push(bytes);
-    this.#receivedBytes += bytes.length;
+    if (this.#at < this.#end) throw new Error("bug: received before what came earlier was cut");
+    if (this.#isDirect) {
+      this.#filled += bytes;
+    } else {
+      this.#at = 0;
+      this.#end = bytes;
+    }
     this.#run();
   }
 
@@ -58,68 +93,39 @@ export class ByteFeed {
   /** Nothing is handed out any more, and what was received is forgotten. */
   end(): void {
     this.#ended = true;
-    this.#take = undefined;
-    this.#received = [];
-    this.#receivedBytes = 0;
-    this.#gathered = undefined;
+    this.#done = undefined;
+    this.#into = NOTHING;
+    this.#at = this.#end;
   }
 
   #run(): void {
     if (this.#running) return;
     this.#running = true;
     try {
-      while (!this.#paused && !this.#ended && this.#take) {
-        const piece = this.#nextPiece();
-        if (!piece) break;
-        const take = this.#take;
-        this.#take = undefined;
-        take(piece);
+      while (!this.#paused && this.#done && this.#isThere()) {
+        const done = this.#done;
+        this.#done = undefined;
+        done(this.#into);
       }
     } finally {
       this.#running = false;
     }
   }
 
-  #nextPiece(): Buffer | undefined {
+  /** Whether what is wanted is filled; takes up what was received until then. */
+  #isThere(): boolean {
     if (this.#skipBytes > 0) {
-      const bytes = Math.min(this.#skipBytes, this.#receivedBytes);
+      const bytes = Math.min(this.#skipBytes, this.#end - this.#at);
       this.#skipBytes -= bytes;
-      this.#consume(bytes);
-      if (this.#skipBytes > 0) return undefined;
+      this.#at += bytes;
+      if (this.#skipBytes > 0) return false;
     }
-    const first = this.#received[0];
-    if (!this.#gathered && first && first.length - this.#used >= this.#wanted) {
-      const piece = first.subarray(this.#used, this.#used + this.#wanted);
-      this.#consume(this.#wanted);
-      return piece;
+    const bytes = Math.min(this.#into.length - this.#filled, this.#end - this.#at);
+    if (bytes > 0) {
+      this.#memory!.copy(this.#into, this.#filled, this.#at, this.#at + bytes);
+      this.#filled += bytes;
+      this.#at += bytes;
     }
-    if (!this.#gathered && this.#wanted > 0) {
-      this.#gathered = Buffer.allocUnsafeSlow(this.#wanted);
-      this.#gatheredBytes = 0;
-    }
-    return this.#gather();
-  }
-
-  #gather(): Buffer | undefined {
-    const gathered = this.#gathered;
-    if (!gathered) return Buffer.alloc(0);
-    while (this.#gatheredBytes < gathered.length) {
-      const first = this.#received[0];
-      if (!first) return undefined;
-      const copied = first.copy(gathered, this.#gatheredBytes, this.#used);
-      this.#gatheredBytes += copied;
-      this.#consume(copied);
-    }
-    this.#gathered = undefined;
-    return gathered;
-  }
-
-  #consume(bytes: number): void {
-    this.#receivedBytes -= bytes;
-    this.#used += bytes;
-    while (this.#received.length > 0 && this.#used >= this.#received[0]!.length) {
-      this.#used -= this.#received[0]!.length;
-      this.#received.shift();
-    }
+    return this.#filled === this.#into.length;
   }
 }

@@ -4,28 +4,47 @@
  * and dropped at once). Whatever happens here concerns this connection alone.
  */
 import type { Socket } from "node:net";
+import { adoptSocket } from "./adopt-socket.ts";
 import { ByteFeed } from "./byte-feed.ts";
+import type { PayloadBuffers } from "./payload-buffers.ts";
 
 /** How long a client that is being disconnected has to take the replies that are still due to it. */
 const LEAVE_MS = 1000;
+/** Replies up to this length are sent together in one buffer: copying them costs less than a write for each. */
+const SMALL_BYTES = 16 * 1024;
+const MAX_TOGETHER_BYTES = 256 * 1024;
+
+interface Outgoing {
+  bytes: Buffer;
+  /** Passed to `onSent`. */
+  cost: number;
+}
 
 export class Connection {
   readonly feed = new ByteFeed();
+  /** What replies are composed in, which go back there when they are sent, and what writes bring. */
+  readonly buffers: PayloadBuffers;
   /** Resolves when the socket is closed. */
   readonly closed: Promise<void>;
   /** What to do when the client says nothing more; it may still be waiting for replies. */
   onClientDone: () => void = () => this.end();
+  /** Told when bytes are the kernel's, or the connection is gone, what they were sent with as `cost`. */
+  onSent: (cost: number) => void = () => {};
   readonly #socket: Socket;
   readonly #log: (line: string) => void;
-  #corked = false;
+  #queue: Outgoing[] = [];
+  #unsentBytes = 0;
+  #onDrain: (() => void) | undefined;
   #ended = false;
 
-  constructor(socket: Socket, log: (line: string) => void) {
+  /** `accepted` comes from a server that pauses what it accepts. */
+  constructor(accepted: Socket, buffers: PayloadBuffers, log: (line: string) => void) {
+    const socket = adoptSocket(accepted, this.feed);
     this.#socket = socket;
+    this.buffers = buffers;
     this.#log = log;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
-    socket.on("data", (bytes) => this.feed.push(bytes));
     // 'close' follows. A client need not wait for the answer to its goodbye.
     socket.on("error", (error) => {
       if (!this.#ended) this.#log(`connection lost: ${error.message}`);
@@ -34,6 +53,7 @@ export class Connection {
     socket.on("close", () => {
       this.#ended = true;
       this.feed.end();
+      this.#dropQueue();
       resolve();
     });
   }
@@ -43,37 +63,29 @@ export class Connection {
     return this.#ended;
   }
 
-  /** Bytes sent that the client has not taken yet. */
+  /** Bytes sent that the kernel has not taken yet. */
   get unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.#unsentBytes;
   }
 
   /**
-   * Sends the buffers in one go with whatever else is sent in this turn of the event loop; `sent` is called when
-   * the kernel has them, or when the connection is gone. They must not change until then.
+   * Sends `bytes` with whatever else is sent in this turn of the event loop. They are not the caller's any more: where
+   * they came from `buffers` they go back there.
    */
-  send(buffers: readonly Buffer[], sent?: () => void): void {
+  send(bytes: Buffer, cost = 0): void {
     if (this.#ended) {
-      sent?.();
+      this.buffers.give(bytes);
+      this.onSent(cost);
       return;
     }
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
-    }
-    const last = buffers.length - 1;
-    buffers.forEach((buffer, index) => {
-      this.#socket.write(buffer, index === last ? sent : undefined);
-    });
+    this.#unsentBytes += bytes.length;
+    // Not a microtask: replies to requests that are done one after the other in this turn go together.
+    if (this.#queue.push({ bytes, cost }) === 1) setImmediate(() => this.#flush());
   }
 
-  /** Calls `resume` once the client has taken what was sent. */
+  /** Calls `resume` once the kernel has taken all that was sent. */
   onDrain(resume: () => void): void {
-    this.#socket.once("drain", resume);
+    this.#onDrain = resume;
   }
 
   /** Stops taking in; what came in after the last piece stays in the kernel, and then with the client. */
@@ -91,6 +103,7 @@ export class Connection {
   /** Ends in order: replies that were sent still arrive, if the client takes them in time. */
   end(): void {
     if (this.#ended) return;
+    this.#flush();
     this.#ended = true;
     this.feed.end();
     this.#socket.resume();
@@ -111,4 +124,63 @@ export class Connection {
   log(line: string): void {
     this.#log(line);
   }
+
+  #flush(): void {
+    if (this.#queue.length === 0) return;
+    const queue = this.#queue;
+    this.#queue = [];
+    this.#socket.cork();
+    for (let at = 0; at < queue.length; ) {
+      const end = endOfTogether(queue, at);
+      this.#write(end - at === 1 ? queue[at]! : this.#together(queue.slice(at, end)));
+      at = end;
+    }
+    this.#socket.uncork();
+  }
+
+  #together(replies: readonly Outgoing[]): Outgoing {
+    const length = replies.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const all = this.buffers.take(length);
+    let at = 0;
+    let cost = 0;
+    for (const reply of replies) {
+      all.set(reply.bytes, at);
+      at += reply.bytes.length;
+      cost += reply.cost;
+      this.buffers.give(reply.bytes);
+    }
+    return { bytes: all, cost };
+  }
+
+  #write(reply: Outgoing): void {
+    // Called with an error too, when the socket is destroyed; the kernel has nothing of the bytes then.
+    this.#socket.write(reply.bytes, () => this.#left(reply));
+  }
+
+  #left({ bytes, cost }: Outgoing): void {
+    this.#unsentBytes -= bytes.length;
+    this.buffers.give(bytes);
+    this.onSent(cost);
+    if (this.#unsentBytes > 0) return;
+    const drained = this.#onDrain;
+    this.#onDrain = undefined;
+    drained?.();
+  }
+
+  #dropQueue(): void {
+    for (const reply of this.#queue.splice(0)) this.#left(reply);
+  }
+}
+
+/** Where the run of small replies ends that begins at `first`, or the one that is not small. */
+function endOfTogether(queue: readonly Outgoing[], first: number): number {
+  let end = first;
+  let total = 0;
+  while (end < queue.length) {
+    const { length } = queue[end]!.bytes;
+    total += length;
+    if (length > SMALL_BYTES || total > MAX_TOGETHER_BYTES) break;
+    end++;
+  }
+  return Math.max(end, first + 1);
 }

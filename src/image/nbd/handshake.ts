@@ -46,7 +46,7 @@ export function handshake(
   greeting.writeBigUInt64BE(NBDMAGIC, 0);
   greeting.writeBigUInt64BE(IHAVEOPT, 8);
   greeting.writeUInt16BE(FLAG_FIXED_NEWSTYLE | FLAG_NO_ZEROES, 16);
-  connection.send([greeting]);
+  connection.send(greeting);
   feed.expect(CLIENT_FLAGS_BYTES, (bytes) => {
     const flags = bytes.readUInt32BE(0);
     const unknown = flags & ~(FLAG_FIXED_NEWSTYLE | FLAG_NO_ZEROES);
@@ -129,7 +129,7 @@ export function handshake(
     const answer = Buffer.alloc(10 + (noZeroes ? 0 : EXPORT_NAME_PADDING_BYTES));
     answer.writeBigUInt64BE(BigInt(found.device.sizeBytes), 0);
     answer.writeUInt16BE(transmissionFlags(found.device, { structured }), 8);
-    connection.send([answer]);
+    connection.send(answer);
     agree(found);
   }
 
@@ -209,11 +209,12 @@ export function handshake(
 
   function reply(option: number, type: number, data: Buffer | string = ""): void {
     const bytes = typeof data === "string" ? Buffer.from(data, "utf8") : data;
-    const header = Buffer.alloc(OPTION_REPLY_HEADER_BYTES);
-    header.writeBigUInt64BE(OPTION_REPLY_MAGIC, 0);
-    header.writeUInt32BE(option, 8);
-    header.writeUInt32BE(type, 12);
-    header.writeUInt32BE(bytes.length, 16);
-    connection.send(bytes.length > 0 ? [header, bytes] : [header]);
+    const answer = Buffer.allocUnsafe(OPTION_REPLY_HEADER_BYTES + bytes.length);
+    answer.writeBigUInt64BE(OPTION_REPLY_MAGIC, 0);
+    answer.writeUInt32BE(option, 8);
+    answer.writeUInt32BE(type, 12);
+    answer.writeUInt32BE(bytes.length, 16);
+    bytes.copy(answer, OPTION_REPLY_HEADER_BYTES);
+    connection.send(answer);
   }
 }

@@ -1,13 +1,20 @@
 /** Simple replies of the transmission phase, and the protocol's error value for what a device rejected a call with. */
 import { NBD_ERROR, type NbdError, SIMPLE_REPLY_BYTES, SIMPLE_REPLY_MAGIC } from "./protocol.ts";
+import type { Cookie } from "./request.ts";
 
-/** "Simple reply message"; the data of a successful read follows it. */
-export function simpleReply(cookie: Buffer, error: NbdError): Buffer {
+/** "Simple reply message", without data. */
+export function simpleReply(cookie: Cookie, error: NbdError): Buffer {
   const reply = Buffer.allocUnsafe(SIMPLE_REPLY_BYTES);
+  writeSimpleReply(reply, cookie, error);
+  return reply;
+}
+
+/** The head of a simple reply, at the beginning of `reply`; the data of a successful read follows it. */
+export function writeSimpleReply(reply: Buffer, { cookieHigh, cookieLow }: Cookie, error: NbdError): void {
   reply.writeUInt32BE(SIMPLE_REPLY_MAGIC, 0);
   reply.writeUInt32BE(error, 4);
-  cookie.copy(reply, 8);
-  return reply;
+  reply.writeUInt32BE(cookieHigh, 8);
+  reply.writeUInt32BE(cookieLow, 12);
 }
 
 /** "Error values". What the protocol has no value for is an I/O error. */

@@ -3,11 +3,15 @@ import type { BlockDevice } from "../device.ts";
 import type { Agreement } from "./agreement.ts";
 import { CMD, CMD_FLAG, MAX_PAYLOAD_BYTES, NBD_ERROR, type NbdError, REQUEST_MAGIC } from "./protocol.ts";
 
-export interface Request {
+/** 8 bytes of the client's, by which it knows the reply. */
+export interface Cookie {
+  cookieHigh: number;
+  cookieLow: number;
+}
+
+export interface Request extends Cookie {
   flags: number;
   type: number;
-  /** 8 bytes of the client's, for the reply. */
-  cookie: Buffer;
   /** Beyond 2^53 not exact, which is past the end of any device. */
   offset: number;
   length: number;
@@ -19,7 +23,8 @@ export function parseRequest(header: Buffer): Request | undefined {
   return {
     flags: header.readUInt16BE(4),
     type: header.readUInt16BE(6),
-    cookie: header.subarray(8, 16),
+    cookieHigh: header.readUInt32BE(8),
+    cookieLow: header.readUInt32BE(12),
     offset: header.readUInt32BE(16) * 2 ** 32 + header.readUInt32BE(20),
     length: header.readUInt32BE(24),
   };

@@ -2,7 +2,9 @@
 import type { BlockDevice } from "../device.ts";
 import type { Agreement } from "./agreement.ts";
 import { blockStatus } from "./block-status.ts";
+import type { PayloadBuffers } from "./payload-buffers.ts";
 import { CMD, CMD_FLAG, NBD_ERROR } from "./protocol.ts";
+import { simpleRead } from "./read-reply.ts";
 import { simpleReply } from "./reply.ts";
 import type { Request } from "./request.ts";
 import { structuredRead } from "./structured-read.ts";
@@ -14,23 +16,32 @@ const ZEROES = Buffer.alloc(1024 * 1024);
 export interface ServeOptions {
   /** A write's. */
   payload: Buffer | undefined;
+  /** What the reply to a read is composed in. */
+  buffers: PayloadBuffers;
   /** Aborted when what is only a hint is not worth going on with. */
   abandoned: AbortSignal;
 }
 
-/** The whole reply to a request that was not refused. Rejects with what the device rejected it with. */
-export async function serve(
+/**
+ * The whole reply to a request that was not refused; a promise only where something has to be waited for. Throws or
+ * rejects with what the device rejected it with.
+ */
+export function serve(
   request: Request,
   agreement: Agreement,
   options: ServeOptions,
-): Promise<Buffer[]> {
-  const { device } = agreement;
-  const { type, offset, length, cookie } = request;
+): Buffer | Promise<Buffer> {
+  const { device, structured, contexts } = agreement;
+  if (request.type === CMD.READ)
+    return (structured ? structuredRead : simpleRead)(request, device, options.buffers);
+  if (request.type === CMD.BLOCK_STATUS) return blockStatus(request, device, contexts);
+  return change(request, device, options);
+}
+
+/** What is answered without data. */
+async function change(request: Request, device: BlockDevice, options: ServeOptions): Promise<Buffer> {
+  const { type, offset, length } = request;
   switch (type) {
-    case CMD.READ:
-      return agreement.structured ? await structuredRead(request, device) : await simpleRead(request, device);
-    case CMD.BLOCK_STATUS:
-      return blockStatus(request, device, agreement.contexts);
     case CMD.WRITE:
       await device.write(offset, options.payload!);
       break;
@@ -50,14 +61,7 @@ export async function serve(
   }
   const changes = type === CMD.WRITE || type === CMD.TRIM || type === CMD.WRITE_ZEROES;
   if (changes && request.flags & CMD_FLAG.FUA) await device.flush();
-  return [simpleReply(cookie, NBD_ERROR.NONE)];
-}
-
-async function simpleRead({ cookie, offset, length }: Request, device: BlockDevice): Promise<Buffer[]> {
-  const data = await device.read(offset, length);
-  if (data.length !== length) throw new Error(`bug: the device read ${data.length} bytes`);
-  const reply = simpleReply(cookie, NBD_ERROR.NONE);
-  return length > 0 ? [reply, data] : [reply];
+  return simpleReply(request, NBD_ERROR.NONE);
 }
 
 /** `NBD_CMD_FLAG_NO_HOLE`: storage is kept for the range, so that a later write to it cannot run out of space. */

@@ -8,6 +8,7 @@ import type { BlockDevice } from "../device.ts";
 import type { Agreement } from "./agreement.ts";
 import { Connection } from "./connection.ts";
 import { handshake } from "./handshake.ts";
+import { PayloadBuffers } from "./payload-buffers.ts";
 import { MAX_STRING_BYTES } from "./protocol.ts";
 import { Transmission } from "./transmission.ts";
 
@@ -27,6 +28,7 @@ export interface LoopbackAddress {
 export class NbdServer {
   readonly #exports = new Map<string, BlockDevice>();
   readonly #connections = new Set<Connection>();
+  readonly #buffers = new PayloadBuffers();
   /** By export. */
   readonly #transmissions = new Map<string, Set<Transmission>>();
   readonly #log: (line: string) => void;
@@ -60,7 +62,9 @@ export class NbdServer {
     const address = typeof where === "string" ? { path: where } : loopback(where);
     if (this.#server) throw new Error("bug: the server is listening already");
     // Half-open: a client that has said all it had to say still gets its replies.
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
+      this.#accept(socket),
+    );
     this.#server = server;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once("error", reject);
@@ -92,7 +96,9 @@ export class NbdServer {
 
   #accept(socket: Socket): void {
     const client = ++this.#accepted;
-    const connection = new Connection(socket, (line) => this.#log(`client ${client}: ${line}`));
+    const connection = new Connection(socket, this.#buffers, (line) =>
+      this.#log(`client ${client}: ${line}`),
+    );
     this.#connections.add(connection);
     void connection.closed.then(() => this.#connections.delete(connection));
     handshake(connection, this.#exports, (agreement) => this.#transmit(connection, agreement));

@@ -3,9 +3,18 @@
  * replies"): holes cost neither a read nor the sending of zeros.
  */
 import type { BlockDevice } from "../device.ts";
+import type { PayloadBuffers } from "./payload-buffers.ts";
 import { CMD_FLAG } from "./protocol.ts";
+import { fill, whenFilled } from "./read-reply.ts";
 import type { Request } from "./request.ts";
-import { type ChunkPlace, dataChunkHead, endChunk, holeChunk } from "./structured-reply.ts";
+import {
+  type ChunkPlace,
+  DATA_HEAD_BYTES,
+  endChunk,
+  HOLE_BYTES,
+  writeDataHead,
+  writeHole,
+} from "./structured-reply.ts";
 
 /** Sending shorter holes as data costs less than a chunk, and one more call to the device, each. */
 const MIN_HOLE_BYTES = 32768;
@@ -17,24 +26,34 @@ interface Piece {
 }
 
 /** The whole reply. Rejects when any part of the range cannot be read, and then nothing of it is running. */
-export async function structuredRead(request: Request, device: BlockDevice): Promise<Buffer[]> {
-  if (request.length === 0) return [endChunk(request.cookie)];
+export function structuredRead(
+  request: Request,
+  device: BlockDevice,
+  buffers: PayloadBuffers,
+): Buffer | Promise<Buffer> {
+  if (request.length === 0) return endChunk(request);
   const pieces = piecesOf(request, device);
-  const reads = pieces.map((piece) => (piece.kind === "hole" ? [] : readPiece(device, piece)));
-  const settled = await Promise.allSettled(reads);
-  return settled.flatMap((read, index) => {
-    if (read.status === "rejected") throw read.reason;
-    const { kind, offset, length } = pieces[index]!;
-    const place: ChunkPlace = index === pieces.length - 1 ? "final" : "more";
-    if (kind === "hole") return [holeChunk(request.cookie, place, offset, length)];
-    return [dataChunkHead(request.cookie, place, offset, length), ...read.value];
-  });
+  const length = pieces.reduce((sum, piece) => sum + bytesOf(piece), 0);
+  const reply = buffers.take(length);
+  const reads: Promise<void>[] = [];
+  let at = 0;
+  for (const piece of pieces) {
+    const end = at + bytesOf(piece);
+    const place: ChunkPlace = end === length ? "final" : "more";
+    if (piece.kind === "hole") {
+      writeHole(reply, at, request, place, piece);
+    } else {
+      writeDataHead(reply, at, request, place, piece);
+      const read = fill(reply.subarray(at + DATA_HEAD_BYTES, end), device, piece.offset);
+      if (read) reads.push(read);
+    }
+    at = end;
+  }
+  return whenFilled(reply, reads, buffers);
 }
 
-async function readPiece(device: BlockDevice, piece: Piece): Promise<Buffer[]> {
-  const data = await device.read(piece.offset, piece.length);
-  if (data.length !== piece.length) throw new Error(`bug: the device read ${data.length} bytes`);
-  return [data];
+function bytesOf({ kind, length }: Piece): number {
+  return kind === "hole" ? HOLE_BYTES : DATA_HEAD_BYTES + length;
 }
 
 /** With `NBD_CMD_FLAG_DF` ("Command flags") a single one. */

@@ -31,6 +31,7 @@ export class Transmission {
     this.#connection = connection;
     this.#agreement = agreement;
     connection.onClientDone = () => this.#leave();
+    connection.onSent = (cost) => this.#sent(cost);
     void connection.closed.then(() => this.#leave());
     this.#next();
   }
@@ -75,43 +76,62 @@ export class Transmission {
       this.#connection.fail(`a write of ${request.length} bytes, where ${MAX_PAYLOAD_BYTES} are allowed`);
       return;
     }
-    const start = (payload?: Buffer) => {
+    if (refusal(request, this.#agreement) !== NBD_ERROR.NONE) {
+      feed.skip(request.length, () => {
+        this.#start(request);
+        this.#next();
+      });
+      return;
+    }
+    feed.fill(this.#connection.buffers.take(request.length), (payload) => {
       this.#start(request, payload);
       this.#next();
-    };
-    if (refusal(request, this.#agreement) === NBD_ERROR.NONE) feed.expect(request.length, start);
-    else feed.skip(request.length, start);
+    });
   }
 
   #start(request: Request, payload?: Buffer): void {
     const cost = REQUEST_COST_BYTES + payloadBytes(request, this.#agreement);
     this.#inFlightBytes += cost;
     this.#running++;
-    void this.#reply(request, payload).then((reply) => {
-      this.#connection.send(reply, () => this.#sent(cost));
-      if (--this.#running === 0 && this.#leaving.signal.aborted) this.#end();
-    });
+    const reply = this.#reply(request, payload);
+    if (Buffer.isBuffer(reply)) {
+      this.#answer(reply, cost);
+      return;
+    }
+    const answer = (bytes: Buffer) => {
+      if (payload) this.#connection.buffers.give(payload);
+      this.#answer(bytes, cost);
+    };
+    reply.then(answer, (error) => answer(this.#failed(request, error)));
   }
 
-  /** Never rejects: what fails is the request's error value. */
-  async #reply(request: Request, payload: Buffer | undefined): Promise<Buffer[]> {
+  #reply(request: Request, payload: Buffer | undefined): Buffer | Promise<Buffer> {
     const refused = refusal(request, this.#agreement);
-    if (refused !== NBD_ERROR.NONE) return [this.#failure(request, refused, "")];
+    if (refused !== NBD_ERROR.NONE) return this.#failure(request, refused, "");
+    const { buffers } = this.#connection;
     try {
-      return await serve(request, this.#agreement, { payload, abandoned: this.#leaving.signal });
+      return serve(request, this.#agreement, { payload, buffers, abandoned: this.#leaving.signal });
     } catch (error) {
-      const message = error instanceof Error ? error.message : `${error}`;
-      this.#connection.log(
-        `request ${request.type} at ${request.offset}, ${request.length} bytes: ${message}`,
-      );
-      return [this.#failure(request, errorValue(error), message)];
+      return this.#failed(request, error);
     }
+  }
+
+  #answer(reply: Buffer, cost: number): void {
+    this.#connection.send(reply, cost);
+    if (--this.#running === 0 && this.#leaving.signal.aborted) this.#end();
+  }
+
+  /** What the device failed with is the request's error value, and a line in the log. */
+  #failed(request: Request, error: unknown): Buffer {
+    const message = error instanceof Error ? error.message : `${error}`;
+    this.#connection.log(`request ${request.type} at ${request.offset}, ${request.length} bytes: ${message}`);
+    return this.#failure(request, errorValue(error), message);
   }
 
   /** "Structured reply chunk message": a structured error carries its reason. */
   #failure(request: Request, value: NbdError, message: string): Buffer {
-    if (this.#agreement.structured) return errorChunk(request.cookie, value, message);
-    return simpleReply(request.cookie, value);
+    if (this.#agreement.structured) return errorChunk(request, value, message);
+    return simpleReply(request, value);
   }
 
   #sent(cost: number): void {
