@@ -62,6 +62,18 @@ export function define(command: Command, act: Action): void {
       ),
     );
   command
+    .command("diff")
+    .description("which ranges and files differ between two images, or the disks of two snapshots")
+    .argument("<a>", REF)
+    .argument("<b>", REF)
+    .option("--ranges", "the ranges alone, as OFFSET LENGTH in bytes")
+    .option("--files", "the files alone")
+    .action(
+      act(async (cli, flags: { ranges?: boolean; files?: boolean }, a: string, b: string) =>
+        (await import("../artifacts/diff.ts")).diffArtifacts(cli, flags, [a, b]),
+      ),
+    );
+  command
     .command("verify")
     .description("reads everything again and compares it with its digests")
     .action(act(async (cli) => (await import("../artifacts/verify.ts")).verifyArtifacts(cli)));

@@ -16,7 +16,10 @@ export { label, MIB, sizeMiB } from "./options.ts";
 export { rawFileFault } from "./raw-file-fault.ts";
 export { readSuperblock } from "./read-superblock.ts";
 export { stampInodes } from "./stamp-inodes.ts";
-export type { Superblock } from "./superblock.ts";
+export { type Superblock, superblockIn } from "./superblock.ts";
+export { compareTrees, type FileDifference } from "./tree/compare-trees.ts";
+export type { TreeEntry } from "./tree/list-tree.ts";
+export { shownPath } from "./tree/shown-path.ts";
 
 export default definePlugin({
   name: "ext4",

@@ -1,6 +1,6 @@
 /** Why a host file cannot be taken in as a disk with an ext4 file system, by a look at its first bytes and its size. */
 import { looksLike } from "./identify.ts";
-import { fileSystemBytes, parseSuperblock, SUPERBLOCK_OFFSET } from "./superblock.ts";
+import { fileSystemBytes, superblockIn } from "./superblock.ts";
 
 const SECTOR_BYTES = 512;
 
@@ -17,7 +17,7 @@ export async function rawFileFault(
   sizeBytes: () => Promise<number>,
 ): Promise<RawFileFault | undefined> {
   if (head.length === 0) return { code: "empty-file", message: `${name} is empty` };
-  const superblock = parseSuperblock(head.subarray(SUPERBLOCK_OFFSET));
+  const superblock = superblockIn(head);
   if (!superblock) return notExt4(name, head);
   const bytes = await sizeBytes();
   if (bytes < fileSystemBytes(superblock))

@@ -97,6 +97,11 @@ export function parseSuperblock(bytes: Buffer): Superblock | undefined {
   return plausible ? superblock : undefined;
 }
 
+/** The same of the beginning of a device. */
+export function superblockIn(head: Buffer): Superblock | undefined {
+  return parseSuperblock(head.subarray(SUPERBLOCK_OFFSET));
+}
+
 /** The size of the file system, in bytes; its device may be larger. */
 export function fileSystemBytes(superblock: Superblock): number {
   return superblock.blocks * superblock.blockSizeBytes;
