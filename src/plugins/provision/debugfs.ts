@@ -93,8 +93,17 @@ export async function runDebugfs(
   });
 }
 
-/** debugfs repeats each command (`debugfs: stat …`) before its answer. */
+/**
+ * debugfs repeats each command (`debugfs: stat …`) before its answer. It prints a symlink's target as it is, so one with
+ * such a line in it could answer for another path: then nothing is believed.
+ */
 function answers(stdout: string, commands: readonly string[]): string[] {
+  if ((stdout.match(/^debugfs: /gm) ?? []).length !== commands.length)
+    throw new TplError({
+      code: "overlay-failed",
+      message: "the image has a symlink whose target looks like an answer of debugfs",
+      hint: "the image was made to deceive: do not use it",
+    });
   let at = 0;
   return commands.map((command, i) => {
     const echo = `debugfs: ${command}\n`;

@@ -13,6 +13,7 @@ import { TplError } from "../../engine/errors.ts";
 import {
   type DebugfsHost,
   type InodeFacts,
+  isPlainPath,
   longLinkTarget,
   quoted,
   runDebugfs,
@@ -23,7 +24,7 @@ import type { OverlayFile } from "./files.ts";
 /**
  * Writes `files` into the file system in `imageFile`, which must be clean. `folder` is scratch,
  * `clockSeconds` counts since 1970 and is not 0, which debugfs takes for "now". Throws TplError
- * `overlay-conflict` (a directory where a file goes, or the other way round), `overlay-loop` (symlinks in a
+ * `overlay-conflict` (a directory where a file goes, the other way round, or a symlink to a name that cannot be written), `overlay-loop` (symlinks in a
  * circle), `overlay-failed`, `disk-too-small`.
  */
 export async function writeFiles(
@@ -135,6 +136,9 @@ async function resolveParents(image: ImageTree, path: string): Promise<string> {
           message: `${path}: too many symlinks in the image's ${next}`,
         });
       const target = await image.linkTarget(next);
+      // U+FFFD: what stands for bytes that are no UTF-8, and would be the name of another file.
+      if (!isPlainPath(target) || target.includes("\ufffd"))
+        throw conflict(path, `the image's symlink ${next} leads to a name that debugfs cannot be told`);
       rest.unshift(...names(target));
       if (target.startsWith("/")) at = "/";
       continue;

@@ -60,6 +60,7 @@ export const copy = defineStep({
   },
   async run(step) {
     const { from, image, excludes, method } = step.inputs;
+    if (!excludes.includes("/lost+found")) await requireLostAndFound(step, from.path);
     const mayPopulate = method !== "rsync" && excludes.length === 0;
     // A fresh file system has little in it and gets nearly all of its blocks here: a raw file takes them faster. There
     // a barrier would flush to the machine's disk what is scratch until it is sealed.
@@ -97,5 +98,17 @@ async function isFresh(step: Pick<StepContext, "tool">, path: string, method: st
     code: "target-not-empty",
     message: `the image has files already, ${JSON.stringify(stdout.slice(path.length, -1))} for one: populate needs a fresh file system`,
     hint: "write method: rsync, or give it the image of ext4/mkfs",
+  });
+}
+
+/** e2fsck takes a file system whose lost+found is anything else than a folder for a damaged one. */
+async function requireLostAndFound(step: Pick<StepContext, "tool">, path: string): Promise<void> {
+  const look = [path, "-maxdepth", "1", "-name", "lost+found", "!", "-type", "d", "-print0"];
+  const { stdout } = await step.tool("find", look, { quiet: true });
+  if (stdout === "") return;
+  throw new TplError({
+    code: "no-lost-and-found",
+    message: "the source's /lost+found is no folder, which no healthy ext4 has",
+    hint: "remove it from the source, or leave it out: excludes: [/lost+found]",
   });
 }

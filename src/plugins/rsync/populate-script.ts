@@ -113,16 +113,14 @@ class Copier:
         info = os.stat(name, dir_fd=source, follow_symlinks=False)
         if info.st_dev != device:
             return None
-        made_by_mke2fs = name == b"lost+found" and os.path.sameopenfile(target, self.root)
         if stat.S_ISDIR(info.st_mode):
             try:
                 os.mkdir(name, 0o700, dir_fd=target)
             except FileExistsError:
-                if not made_by_mke2fs:
+                # mke2fs made this one; it keeps its blocks.
+                if name != b"lost+found" or not os.path.sameopenfile(target, self.root):
                     raise
             return name, info
-        if made_by_mke2fs:
-            os.rmdir(name, dir_fd=target)
         if info.st_nlink > 1:
             self.link(name, info, source, target)
         else:

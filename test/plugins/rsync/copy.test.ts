@@ -30,7 +30,7 @@ const recording = (world: World) => (command: readonly string[]) => {
     return command.at(-1) === "/source"
       ? { stdout: `4096 ${usedBytes / 4096} 0 ${files} 0\n` }
       : { stdout: `4096 ${freeBytes / 4096} ${freeInodes}\n` };
-  if (command[0] === "find") return { stdout: world.there ?? "" };
+  if (command[0] === "find") return { stdout: (command[1] !== "/source" && world.there) || "" };
   if (command[0] === "python3") return world.python?.();
   return command[0] === "rsync" ? world.rsync?.() : undefined;
 };
@@ -40,6 +40,7 @@ describe("rsync/copy", () => {
     await using bench = await stepBench({ recording: recording({}) });
     await bench.run(copy, { from, image });
     expect(bench.commands.map(({ command }) => command.join(" "))).toEqual([
+      "find /source -maxdepth 1 -name lost+found ! -type d -print0",
       "stat -f -c %S %b %f %c %d -- /source",
       "stat -f -c %S %f %d -- /disk-1",
       "find /disk-1 -mindepth 1 -maxdepth 1 ! -name lost+found -print0 -quit",
@@ -59,7 +60,7 @@ describe("rsync/copy", () => {
   ])("runs rsync where %s, and carries what rsync does not", async (_why, inputs, exclude) => {
     await using bench = await stepBench({ recording: recording({}) });
     await bench.run(copy, { from, image, ...inputs });
-    expect(bench.commands.map(({ command }) => command.join(" ")).slice(2)).toEqual([
+    expect(bench.commands.map(({ command }) => command.join(" ")).slice(3)).toEqual([
       "rsync -aHAXSU --numeric-ids --one-file-system --whole-file --info=progress2 --no-human-readable " +
         `${exclude}-- /source/ /disk-1/`,
       "python3 -I - flags /source /disk-1",
