@@ -134,14 +134,19 @@ export class ServedDisk {
     const device = await this.#attachedDevice();
     const path = this.#path("mnt");
     const readOnly = options.readOnly ?? this.view.readOnly;
+    const { type = "ext4" } = options;
     mkdirSync(path, { recursive: true, mode: 0o700 });
     await this.#attachments.take({ kind: "mount", path }, () =>
       mountDevice({
         device,
         path,
-        type: options.type ?? "ext4",
+        type,
         readOnly,
-        options: options.options ?? (readOnly ? [] : ["discard"]),
+        // What an ext4 image says itself of what is to happen on an error may be "panic".
+        options: [
+          ...(type === "ext4" ? ["errors=remount-ro"] : []),
+          ...(options.options ?? (readOnly ? [] : ["discard"])),
+        ],
         signal: this.#around.ending,
       }),
     );
