@@ -24,12 +24,15 @@ export async function e2fsck(
   file: string,
   repair: RepairPolicy,
   clock: Record<string, string>,
+  /** For an image that somebody may have made to keep e2fsck busy. Default: none of its own. */
+  options: { timeoutMs?: number } = {},
 ): Promise<{ corrected: boolean }> {
   const args = ["-f", FLAG[repair], file];
   const lastLines: string[] = [];
   const { exitCode } = await step.tool("e2fsck", args, {
     accept: () => true,
     env: clock,
+    ...options,
     onLine: (line) => lastLines.push(line),
   });
   const verdict = fsckVerdict({ exitCode });

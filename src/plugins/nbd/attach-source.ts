@@ -3,32 +3,53 @@
  * copy-on-write view: a journal that is to be replayed is replayed there, and the stored image stays as it is.
  */
 import * as z from "zod";
-import { image, tree } from "../../engine/plugin/port.ts";
+import { image, tree, unkeyed } from "../../engine/plugin/port.ts";
 import { defineResource } from "../../engine/plugin/step.ts";
-import { clockOf, e2fsck, readSuperblock } from "../ext4/index.ts";
-import { factsOf, fileSystemFacts } from "./file-system-facts.ts";
+import { checkSource } from "./check-source.ts";
+import { fileSystemFacts } from "./file-system-facts.ts";
 
 export const attachSource = defineResource({
   name: "attach-source",
-  summary: "Attach an image over NBD, checked, and mount it read-only",
+  summary: "Attach an image, checked, and mount it read-only",
   inputs: {
-    from: image(),
+    from: image({ fileVia: "nbd/import" }),
     repair: z
       .enum(["preen", "yes"])
       .describe(
         "How far the check before the mount may go, on the view: preen, or yes for a source that is known to be damaged",
       )
       .default("preen"),
+    read: unkeyed(
+      z
+        .enum(["on-demand", "whole"])
+        .describe(
+          "on-demand: what is read is fetched · whole: all of it is, into a file, which is faster to copy a whole tree from",
+        )
+        .default("on-demand"),
+    ),
+    checkSeconds: unkeyed(
+      z
+        .number()
+        .positive()
+        .max(86_400)
+        .describe("How long the check may take before the source is given up")
+        .default(600),
+    ),
   },
   outputs: { tree: tree(), facts: fileSystemFacts },
+  // The checkers of xfs and btrfs are run where a source has one of these: they are not asked for otherwise.
   tools: { e2fsck: ["-V"] },
   async acquire(step) {
-    const { from, repair } = step.inputs;
-    const disk = await step.openDisk({ image: from });
-    const file = await disk.file();
-    const { corrected } = await e2fsck(step, file, repair, clockOf(await readSuperblock(step, file)));
-    if (corrected) step.log("the source was repaired on the view; the stored image is unchanged");
-    const facts = factsOf(await readSuperblock(step, file));
-    return { tree: { path: await disk.mount({ readOnly: true }), readOnly: true }, facts };
+    const { from, repair, read, checkSeconds } = step.inputs;
+    const disk = await step.openDisk({ image: from, backing: read === "whole" ? "file" : "view" });
+    const facts = await checkSource(step, await disk.file(), { repair, timeoutMs: checkSeconds * 1000 });
+    // Nothing of a source is to run or to open a device here; its modes and attributes can be read all the same.
+    const options = ["nodev", "nosuid", "noexec"];
+    // Another image of the same origin may be attached at the same time.
+    if (facts.type === "xfs") options.push("nouuid");
+    return {
+      tree: { path: await disk.mount({ type: facts.type, readOnly: true, options }), readOnly: true },
+      facts,
+    };
   },
 });

@@ -229,7 +229,12 @@ describe("provision/overlay refuses", () => {
   });
 
   it.each([
-    ["no block is free", "disk-too-small", ["-m", "0"], "dd if=/dev/urandom of=full bs=1M count=20 status=none"],
+    [
+      "no block is free",
+      "disk-too-small",
+      ["-m", "0"],
+      "dd if=/dev/urandom of=full bs=1M count=20 status=none",
+    ],
     ["no inode is free", "disk-too-small", ["-N", "32"], "touch {1..12}"],
   ])("an image where %s (%s)", async (_what, code, options, root) => {
     await expect(overlaid(await rootOf(root, { mkfs: options }), [])).rejects.toMatchObject({ code });

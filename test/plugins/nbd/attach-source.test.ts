@@ -7,7 +7,7 @@ import { hexDump, superblockBytes } from "../ext4/superblock-bytes.ts";
 const from = { type: "image" as const, digest: recordedDigest(0), bytes: 2 ** 28 };
 
 const recording = (status: number) => (command: readonly string[]) => {
-  if (command[0] === "od") return { stdout: hexDump(superblockBytes()) };
+  if (command[0] === "od") return command.includes("1024") ? { stdout: hexDump(superblockBytes()) } : {};
   return command[0] === "e2fsck" ? { exitCode: status } : undefined;
 };
 
@@ -15,12 +15,12 @@ describe("nbd/attach-source", () => {
   it("checks a private view before the kernel mounts it read-only", async () => {
     await using bench = await stepBench({ recording: recording(1) });
     const source = await bench.run(attachSource, { from });
-    expect(bench.commands.map(({ command }) => command[0])).toEqual(["od", "e2fsck", "od"]);
-    expect(bench.commands[1]!.command).toEqual(["e2fsck", "-f", "-p", "/disk-1.raw"]);
-    expect(bench.disks).toEqual([`open disk-1 ${from.bytes}`, "mount disk-1 ro"]);
+    expect(bench.commands.map(({ command }) => command[0])).toEqual(["od", "od", "od", "e2fsck", "od"]);
+    expect(bench.commands[3]!.command).toEqual(["e2fsck", "-f", "-p", "/disk-1.raw"]);
+    expect(bench.disks).toEqual([`open disk-1 ${from.bytes}`, "mount disk-1 ro nodev,nosuid,noexec"]);
     expect(source).toMatchObject({
       tree: { path: "/disk-1", readOnly: true },
-      facts: { sizeMiB: 256, usedMiB: 22, freeMiB: 234, files: 11, label: "root" },
+      facts: { type: "ext4", sizeMiB: 256, usedMiB: 22, freeMiB: 234, files: 11, label: "root" },
     });
     expect(bench.log.join("\n")).toMatch(/repaired on the view/);
   });
@@ -34,7 +34,7 @@ describe("nbd/attach-source", () => {
   it("knows two ways to repair", async () => {
     await using bench = await stepBench({ recording: recording(0) });
     await bench.run(attachSource, { from, repair: "yes" });
-    expect(bench.commands[1]!.command).toContain("-y");
+    expect(bench.commands[3]!.command).toContain("-y");
     expect(bench.faults(attachSource, { from, repair: "check-only" })).toEqual([
       expect.stringMatching(/^repair: /),
     ]);

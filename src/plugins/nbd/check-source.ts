@@ -1,0 +1,114 @@
+/**
+ * Finds out which file system a source has, and has it checked by that file system's own checker, on the view: the
+ * kernel's code for mounting trusts what it reads far more than a checker does, and sees nothing that was not checked.
+ */
+import { ToolError, TplError } from "../../engine/errors.ts";
+import type { StepContext } from "../../engine/plugin/context.ts";
+import { clockOf, e2fsck, readSuperblock } from "../ext4/index.ts";
+import { type FileSystemFacts, factsOf } from "./file-system-facts.ts";
+import {
+  BTRFS_SUPERBLOCK,
+  type ForeignFileSystem,
+  parseBtrfs,
+  parseXfs,
+  XFS_SUPERBLOCK,
+} from "./foreign-superblock.ts";
+
+type Host = Pick<StepContext, "tool" | "log">;
+
+export interface CheckOptions {
+  /** `preen`: what is safe; `yes`: whatever it takes. */
+  repair: "preen" | "yes";
+  timeoutMs: number;
+}
+
+/** `file` is that of an open disk. Throws ToolError `fsck-failed`, `tool-missing`, `tool-timeout`; TplError `not-ext4`, `unknown-file-system`. */
+export async function checkSource(
+  step: Host,
+  file: string,
+  { repair, timeoutMs }: CheckOptions,
+): Promise<FileSystemFacts> {
+  const foreign = await foreignFileSystem(step, file);
+  if (foreign) return await checkForeign(step, file, foreign, { repair, timeoutMs });
+  const clock = clockOf(await readSuperblock(step, file));
+  const { corrected } = await e2fsck(step, file, repair, clock, { timeoutMs });
+  if (corrected) step.log(REPAIRED);
+  return factsOf(await readSuperblock(step, file));
+}
+
+const REPAIRED = "the source was repaired on the view; the stored image is unchanged";
+
+async function foreignFileSystem(step: Host, file: string): Promise<ForeignFileSystem | undefined> {
+  return (
+    parseXfs(await readBytes(step, file, XFS_SUPERBLOCK)) ??
+    parseBtrfs(await readBytes(step, file, BTRFS_SUPERBLOCK))
+  );
+}
+
+/** By a tool: the engine's own process must never wait for a file that a run's disks serve. */
+async function readBytes(
+  step: Host,
+  file: string,
+  { offset, bytes }: { offset: number; bytes: number },
+): Promise<Buffer> {
+  const args = ["-An", "-v", "-tx1", "-j", `${offset}`, "-N", `${bytes}`, file];
+  // A disk that ends before `offset` is an error to od, and here one that is not of this kind.
+  const { stdout } = await step.tool("od", args, { quiet: true, accept: () => true });
+  return Buffer.from(stdout.replace(/\s+/g, ""), "hex");
+}
+
+/**
+ * xfs_repair ends with 2 where the log was not replayed, which only the kernel could do, by mounting what was not
+ * checked, and with `-e` by 4 where it found damage (xfs_repair(8), EXIT STATUS); `-L` drops such a log. btrfs has no
+ * repair that is safe without asking; its log is a tree, checked like the others.
+ */
+const CHECKERS = {
+  xfs: { tool: "xfs_repair", package: "xfsprogs", check: ["-e", "-f"], repair: ["-L", "-f"] },
+  btrfs: { tool: "btrfs", package: "btrfs-progs", check: ["check", "--readonly"], repair: undefined },
+};
+
+async function checkForeign(
+  step: Host,
+  file: string,
+  { facts, devices }: ForeignFileSystem,
+  { repair, timeoutMs }: CheckOptions,
+): Promise<FileSystemFacts> {
+  if (devices !== 1)
+    throw new TplError({
+      code: "unknown-file-system",
+      message: `the source's ${facts.type} is spread over ${devices} devices`,
+      hint: "a template's disk is one: copy the tree into an image of its own",
+    });
+  const checker = CHECKERS[facts.type];
+  try {
+    if (repair === "yes" && checker.repair) {
+      await step.tool(checker.tool, [...checker.repair, file], { timeoutMs });
+      step.log(REPAIRED);
+    }
+    await step.tool(checker.tool, [...checker.check, file], { timeoutMs });
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.code === "tool-timeout") throw error;
+    throw checkFailed(error, facts.type, repair);
+  }
+  return facts;
+}
+
+function checkFailed(error: ToolError, type: "xfs" | "btrfs", repair: "preen" | "yes"): ToolError {
+  const { tool, package: debian, repair: canRepair } = CHECKERS[type];
+  const missing = error.code === "tool-missing";
+  const hint = missing
+    ? `a source with ${type} needs it: apt-get install ${debian}`
+    : canRepair && repair === "preen"
+      ? 'it may not have been unmounted: repair: "yes" drops its log and repairs the view'
+      : "repair the source where it comes from";
+  return new ToolError({
+    code: missing ? "tool-missing" : "fsck-failed",
+    message: missing ? error.message : `${tool} found the source's ${type} damaged`,
+    hint,
+    command: error.command,
+    exitCode: error.exitCode,
+    signal: error.signal,
+    lastLines: error.lastLines,
+    cause: error,
+  });
+}
