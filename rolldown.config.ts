@@ -7,12 +7,13 @@ import { defineConfig, type Plugin, type RolldownOptions } from "rolldown";
 
 /**
  * By the end of the path: where dist/cli/ finds what stays a module of its own. `errors` because a plugin of others
- * imports it by way of `tplgraph/plugin`, and a class must be the same one on both sides; the services
- * of a run because they start programs that lie beside them.
+ * imports it by way of `tplgraph/plugin`, and a class must be the same one on both sides; the hasher and the services
+ * of a run because they start programs and threads that lie beside them.
  */
 const OUTSIDE: Readonly<Record<string, string>> = {
   "cli/program.ts": "./program.js",
   "engine/errors.ts": "../engine/errors.js",
+  "image/hash/hasher.ts": "../image/hash/hasher.js",
   "run-services.ts": "../run-services.js",
 };
 

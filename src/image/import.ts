@@ -1,19 +1,22 @@
 /**
- * A raw file becomes an image: read once from front to back in pieces of 1 MiB, a few at a time, each chunk
- * hashed and put. Memory stays at a few MiB whatever the file's size. The file must not change meanwhile.
+ * A raw file becomes an image: read once from front to back in pieces of 1 MiB, a few at a time, without its holes;
+ * each chunk hashed, and put where the store does not have it. Memory stays at a few MiB whatever the file's size. The file must not change meanwhile.
  */
+import type { Stats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import type { ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import { TplError } from "../engine/errors.ts";
-import type { ByteRange } from "./data-ranges.ts";
+import { type ByteRange, dataRanges } from "./data-ranges.ts";
+import { PIECE_BYTES } from "./hash/hash-piece.ts";
+import { hasherFor } from "./hash/hasher.ts";
 import { inParallel } from "./in-parallel.ts";
 import { CHUNK_BYTES, emptyMap, withChanges } from "./map.ts";
-import { storeChunk } from "./store-chunks.ts";
+import { storePiece } from "./store-chunks.ts";
 import { storeMap } from "./stored-map.ts";
 
-const PIECE_BYTES = 16 * CHUNK_BYTES;
-const PIECES_AT_A_TIME = 4;
+/** One is read while another is hashed and the next ones put. */
+const PIECES_AT_A_TIME = 6;
 
 export interface TransferOptions {
   onProgress?(doneBytes: number, totalBytes: number): void;
@@ -24,7 +27,7 @@ export interface TransferOptions {
 export interface ImportOptions extends TransferOptions {
   /** Default: the file's size. More: zeros behind it. Less: only so much of it. A block device needs it. */
   sizeBytes?: number;
-  /** Where the file has data, in the order of offsets; what lies between is known to be zeros and is not read. */
+  /** Where the file has data, in the order of offsets; what lies between is known to be zeros and is not read. Default: looked up. */
   ranges?: readonly ByteRange[];
 }
 
@@ -51,22 +54,39 @@ export async function importFile(
   const free: Buffer[] = [];
   let doneBytes = 0;
 
-  const ranges = options.ranges ?? [{ offset: 0, length: readable }];
-
+  const ranges = options.ranges ??
+    (await sparseRanges(path, stat, options.signal)) ?? [{ offset: 0, length: readable }];
+  const totalBytes = Math.min(
+    readable,
+    ranges.reduce((sum, { length }) => sum + length, 0),
+  );
+  const hasher = hasherFor(totalBytes);
   await inParallel(pieces(ranges, readable), PIECES_AT_A_TIME, async ({ offset, length }) => {
     options.signal?.throwIfAborted();
-    const buffer = free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
-    const piece = buffer.subarray(0, length);
-    await readFully(file, piece, offset, path);
-    for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
-      const digest = await storeChunk(blobs, piece.subarray(at, at + CHUNK_BYTES));
-      if (digest) changes.set((offset + at) / CHUNK_BYTES, digest);
-    }
-    free.push(buffer);
-    doneBytes += piece.length;
-    options.onProgress?.(doneBytes, readable);
+    const piece = free.pop() ?? hasher.newPiece();
+    await readFully(file, piece.subarray(0, length), offset, path);
+    for (const [place, digest] of (await storePiece(blobs, hasher, piece, length)).entries())
+      if (digest) changes.set(offset / CHUNK_BYTES + place, digest);
+    free.push(piece);
+    doneBytes += length;
+    options.onProgress?.(Math.min(doneBytes, totalBytes), totalBytes);
   });
   return await storeMap(blobs, withChanges(map, changes, sizeBytes));
+}
+
+/** Undefined: all of it is to be read. A file with as much on its disk as its size has no holes to find. */
+async function sparseRanges(
+  path: string,
+  stat: Stats,
+  signal: AbortSignal | undefined,
+): Promise<readonly ByteRange[] | undefined> {
+  if (!stat.isFile() || stat.blocks * 512 >= stat.size) return undefined;
+  try {
+    return await dataRanges(path, signal);
+  } catch {
+    signal?.throwIfAborted();
+    return undefined; // without the tool, it is read to its end: the same image
+  }
 }
 
 async function openSource(path: string): Promise<FileHandle> {

@@ -10,17 +10,18 @@ import { ArtifactDamaged, TplError } from "../engine/errors.ts";
 import type { BlockDevice, Extent } from "./device.ts";
 import { deviceError } from "./device-error.ts";
 import { BLOCK_BYTES, DirtyMap } from "./dirty-map.ts";
+import { PIECE_BYTES } from "./hash/hash-piece.ts";
+import { hasherFor } from "./hash/hasher.ts";
 import { ImageReader } from "./image-reader.ts";
 import { inParallel } from "./in-parallel.ts";
 import { anyPresent, CHUNK_BYTES, type ChunkMap, chunkCount, endOfAlike, withChanges } from "./map.ts";
 import { Overlay } from "./overlay.ts";
 import { RangeLock } from "./range-lock.ts";
-import { storeChunk } from "./store-chunks.ts";
+import { storePiece } from "./store-chunks.ts";
 import { asDamagedImage, mapDigest, storeMap } from "./stored-map.ts";
 
-/** Chunks that are read at once when sealing: 1 MiB. */
-const SEAL_GROUP_CHUNKS = 16;
-const SEAL_GROUPS_AT_A_TIME = 4;
+/** When sealing. One is read while another is hashed and the next ones put. */
+const PIECES_AT_A_TIME = 6;
 
 export interface OpenViewOptions {
   blobs: BlobStore;
@@ -32,6 +33,11 @@ export interface OpenViewOptions {
   readOnly?: boolean;
 }
 
+export interface SealOptions {
+  sizeBytes?: number;
+  signal?: AbortSignal;
+}
+
 export interface CowView extends BlockDevice {
   readInto(offset: number, into: Buffer): Promise<void> | undefined;
   /** A clean extent is a hole where the image has no chunks; a dirty one, where it was zeroed or trimmed. */
@@ -40,9 +46,10 @@ export interface CowView extends BlockDevice {
   /**
    * Stores what the view shows, cut or grown to `sizeBytes`, and returns the image. Writes wait until it is
    * done; the view goes on as before. Nothing is stored twice. Throws ArtifactDamaged where a chunk that has to
-   * be read is damaged.
+   * be read is damaged. Aborting `signal` rejects with its reason; what was stored until then stays, for garbage
+   * collection.
    */
-  seal(options?: { sizeBytes?: number }): Promise<ImageArtifact>;
+  seal(options?: SealOptions): Promise<ImageArtifact>;
   stats(): ViewStats;
   /**
    * Why calls were rejected, if the cause was not in the call: the first damaged chunk (`ArtifactDamaged`),
@@ -181,12 +188,11 @@ class View implements CowView {
     return offset % BLOCK_BYTES === 0 && (end % BLOCK_BYTES === 0 || end === this.sizeBytes);
   }
 
-  async seal(options: { sizeBytes?: number } = {}): Promise<ImageArtifact> {
+  async seal({ sizeBytes = this.sizeBytes, signal }: SealOptions = {}): Promise<ImageArtifact> {
     this.#checkOpen();
-    const sizeBytes = options.sizeBytes ?? this.sizeBytes;
     try {
       return await this.#change(0, Number.POSITIVE_INFINITY, async () => {
-        const changes = await this.#storeChangedChunks(sizeBytes);
+        const changes = await this.#storeChangedChunks(sizeBytes, signal);
         return await storeMap(this.#blobs, withChanges(this.#shown, changes, sizeBytes));
       });
     } catch (error) {
@@ -272,17 +278,25 @@ class View implements CowView {
   }
 
   /** Puts the chunks that may differ from the shown image's; their digests, or null for zeros. */
-  async #storeChangedChunks(sizeBytes: number): Promise<Map<number, Buffer | null>> {
+  async #storeChangedChunks(
+    sizeBytes: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Map<number, Buffer | null>> {
     const changes = new Map<number, Buffer | null>();
-    await inParallel(groupsOf(this.#chunksToStore(sizeBytes)), SEAL_GROUPS_AT_A_TIME, async (group) => {
-      const start = group.first * CHUNK_BYTES;
-      const end = Math.min(start + group.count * CHUNK_BYTES, sizeBytes, this.sizeBytes);
-      const bytes = await this.read(start, Math.max(0, end - start));
-      for (let place = 0; place < group.count; place++) {
-        const index = group.first + place;
-        const chunk = bytes.subarray(place * CHUNK_BYTES, (place + 1) * CHUNK_BYTES);
-        changes.set(index, await storeChunk(this.#blobs, chunk));
-      }
+    const indexes = this.#chunksToStore(sizeBytes);
+    const hasher = hasherFor(indexes.length * CHUNK_BYTES);
+    const free: Buffer[] = [];
+    await inParallel(piecesOf(indexes), PIECES_AT_A_TIME, async ({ first, count }) => {
+      signal?.throwIfAborted();
+      const start = first * CHUNK_BYTES;
+      const end = Math.min(start + count * CHUNK_BYTES, sizeBytes, this.sizeBytes);
+      const length = Math.max(0, end - start);
+      const piece = free.pop() ?? hasher.newPiece();
+      await this.readInto(start, piece.subarray(0, length));
+      piece.fill(0, length, count * CHUNK_BYTES);
+      const digests = await storePiece(this.#blobs, hasher, piece, count * CHUNK_BYTES);
+      for (const [place, digest] of digests.entries()) changes.set(first + place, digest);
+      free.push(piece);
     });
     return changes;
   }
@@ -339,12 +353,12 @@ function whenAllSettled(waits: readonly Promise<void>[]): Promise<void> | undefi
   });
 }
 
-/** Adjacent indexes together, up to `SEAL_GROUP_CHUNKS`. */
-function* groupsOf(indexes: readonly number[]): Generator<{ first: number; count: number }> {
+/** Adjacent indexes together, up to a piece. */
+function* piecesOf(indexes: readonly number[]): Generator<{ first: number; count: number }> {
   for (let at = 0; at < indexes.length; ) {
     const first = indexes[at]!;
     let count = 1;
-    while (count < SEAL_GROUP_CHUNKS && indexes[at + count] === first + count) count++;
+    while (count < PIECE_BYTES / CHUNK_BYTES && indexes[at + count] === first + count) count++;
     yield { first, count };
     at += count;
   }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -51,6 +51,24 @@ describe("a file and an image", () => {
     expect((await stat(target)).size).toBe(content.length);
     expect((await stat(target)).blocks * 512).toBeLessThanOrEqual(4 * 4096 + 4096);
     expect((await readFile(target)).equals(content)).toBe(true);
+  });
+
+  test("of a sparse file are the same when it was written a moment ago, and its holes are not read", async () => {
+    await truncate(await created(source), 4096 * MIB);
+    const data = seeded(4).bytes(CHUNK_BYTES);
+    await using file = await open(source, "r+");
+    const reads: number[] = [];
+    for (const offset of [0, 700 * MIB + 4096, 4096 * MIB - CHUNK_BYTES]) {
+      await file.write(data, 0, data.length, offset);
+      const image = await importFile(blobs, source, { onProgress: (done) => reads.push(done) });
+      const map = await loadMap(blobs, image);
+      expect(digestOf(map, Math.floor(offset / CHUNK_BYTES))).toBeDefined();
+    }
+    expect(Math.max(...reads)).toBeLessThan(MIB);
+    const last = await importFile(blobs, source);
+    await exportImage(blobs, last, target);
+    const [before, after] = [await stat(source), await stat(target)];
+    expect(after.blocks).toBeLessThanOrEqual(before.blocks);
   });
 
   test("are the same where only the ranges with data are read, whatever their alignment", async () => {
@@ -138,3 +156,8 @@ describe("exporting", () => {
     await expect(exportImage(blobs, image, nowhere)).rejects.toMatchObject({ code: "cannot-write-file" });
   });
 });
+
+async function created(path: string): Promise<string> {
+  await writeFile(path, "");
+  return path;
+}

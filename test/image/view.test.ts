@@ -133,6 +133,31 @@ describe("sealing", () => {
     expect(await view.seal()).toEqual(await imageOf(Buffer.alloc(3 * CHUNK_BYTES)));
   });
 
+  test("ends when it is told to, and can be done again", async () => {
+    const view = await viewOf(await imageOf(Buffer.alloc(0)), { sizeBytes: 300 * CHUNK_BYTES });
+    const content = seeded(33).bytes(300 * CHUNK_BYTES);
+    await view.write(0, content);
+    const aborting = new AbortController();
+    const { put } = blobs;
+    let puts = 0;
+    blobs.put = async (digest, data) => {
+      if (++puts === 20) aborting.abort(new Error("enough"));
+      await put(digest, data);
+    };
+    await expect(view.seal({ signal: aborting.signal })).rejects.toThrow("enough");
+    expect(puts).toBeLessThan(200);
+    blobs.put = put;
+    expect(await view.seal()).toEqual(await imageOf(content));
+  });
+
+  test("more than is worth threads gives the image that is imported", async () => {
+    const content = seeded(34).bytes(40 * 1024 * 1024 + 5000);
+    content.fill(0, 3 * CHUNK_BYTES, 9 * CHUNK_BYTES);
+    const view = await viewOf(await imageOf(Buffer.alloc(0)), { sizeBytes: content.length });
+    await view.write(0, content);
+    expect(await view.seal()).toEqual(await imageOf(content));
+  });
+
   test("an unchanged view gives the image it was opened from", async () => {
     const image = await imageOf(seeded(31).bytes(3 * CHUNK_BYTES + 17 * 4));
     expect(await (await viewOf(image)).seal()).toEqual(image);

@@ -11,8 +11,11 @@ export interface Services {
   release: Release;
   /** The run's own folder for scratch folders; short enough that a socket path in it fits in 107 bytes. Removed by `close`. */
   runFolder: string;
-  /** Opens a disk for `node`; the caller registers `close` as a cleanup hook before using the disk. */
-  openDisk(node: string, options: OpenDiskOptions): Promise<OpenedDisk>;
+  /**
+   * Opens a disk for `node`; the caller registers `close` as a cleanup hook before using the disk. Aborting `signal`
+   * ends a `seal` of it at once, with the signal's reason.
+   */
+  openDisk(node: string, options: OpenDiskOptions, signal?: AbortSignal): Promise<OpenedDisk>;
   putFile(path: string): Promise<FileArtifact>;
   /** Aborting `signal` ends it at once, with the signal's reason. */
   putImage(path: string, signal?: AbortSignal): Promise<ImageArtifact>;

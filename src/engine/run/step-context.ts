@@ -80,7 +80,7 @@ export function openStepContext(options: StepContextOptions): OpenStepContext {
     onCleanup: (name, hook, hookOptions) => scope.defer(name, hook, hookOptions),
     async openDisk(diskOptions) {
       signal.throwIfAborted();
-      const opened = await services.openDisk(node, diskOptions);
+      const opened = await services.openDisk(node, diskOptions, signal);
       scope.defer(`close disk ${opened.disk.exportName}`, opened.close);
       faults.push(opened.fault);
       return opened.disk;

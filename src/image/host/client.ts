@@ -55,11 +55,11 @@ export function diskHostServices(options: DiskHostOptions): StartServices {
           };
         },
       },
-      async openDisk(node, diskOptions) {
+      async openDisk(node, diskOptions, signal) {
         const info = await host.request({ op: "open", node, options: diskOptions });
         const { disk } = info;
         return {
-          disk: remoteDisk(host, info),
+          disk: remoteDisk(host, info, signal),
           async close(signal) {
             await host.request({ op: "close", disk }, signal).catch(unlessDead);
           },

@@ -78,7 +78,7 @@ export class DiskHost {
       case "unmount":
         return this.#disk(request.disk).unmount().then(toNull);
       case "seal":
-        return this.#seal(request);
+        return this.#seal(request, signal);
       case "stats":
         return Promise.resolve(this.#disk(request.disk).view.stats());
       case "fault":
@@ -146,8 +146,11 @@ export class DiskHost {
     return { disk, sizeBytes: served.view.sizeBytes, socketPath, exportName };
   }
 
-  async #seal({ disk, sizeBytes }: HostRequest & { op: "seal" }): Promise<HostAnswers["seal"]> {
-    const image = await this.#disk(disk).seal(sizeBytes === undefined ? {} : { sizeBytes });
+  async #seal(
+    { disk, sizeBytes }: HostRequest & { op: "seal" },
+    signal: AbortSignal,
+  ): Promise<HostAnswers["seal"]> {
+    const image = await this.#disk(disk).seal({ signal, ...(sizeBytes === undefined ? {} : { sizeBytes }) });
     this.#forget(disk);
     return image;
   }

@@ -10,7 +10,7 @@ import { TplError } from "../../engine/errors.ts";
 import { dataRanges } from "../data-ranges.ts";
 import { exportImage } from "../export.ts";
 import { importFile } from "../import.ts";
-import type { CowView, ViewStats } from "../view.ts";
+import type { CowView, SealOptions, ViewStats } from "../view.ts";
 
 /** What a disk of the host needs of what it shows; a view is one, and is served besides. */
 export type DiskContent = Pick<
@@ -52,10 +52,11 @@ export class RawContent implements DiskContent {
   /** Nothing to do: the file is scratch, and what could not be written to it shows when it is read. */
   async flush(): Promise<void> {}
 
-  async seal({ sizeBytes = this.sizeBytes }: { sizeBytes?: number } = {}): Promise<ImageArtifact> {
+  async seal({ sizeBytes = this.sizeBytes, signal }: SealOptions = {}): Promise<ImageArtifact> {
     if (this.readOnly)
       throw new TplError({ code: "disk-read-only", message: "a read-only disk cannot be sealed" });
-    return await importFile(this.#blobs, this.path, { sizeBytes, ranges: await dataRanges(this.path) });
+    const ranges = await dataRanges(this.path, signal);
+    return await importFile(this.#blobs, this.path, { sizeBytes, ranges, ...(signal ? { signal } : {}) });
   }
 
   stats(): ViewStats {

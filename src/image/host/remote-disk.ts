@@ -3,7 +3,8 @@ import type { Disk } from "../../engine/plugin/disk.ts";
 import type { HostProcess } from "./host-process.ts";
 import type { OpenedDiskInfo } from "./protocol.ts";
 
-export function remoteDisk(host: HostProcess, info: OpenedDiskInfo): Disk {
+/** Aborting `signal` ends a `seal` at once. */
+export function remoteDisk(host: HostProcess, info: OpenedDiskInfo, signal?: AbortSignal): Disk {
   const { disk, sizeBytes, socketPath, exportName } = info;
   return {
     sizeBytes,
@@ -16,7 +17,7 @@ export function remoteDisk(host: HostProcess, info: OpenedDiskInfo): Disk {
     async unmount() {
       await host.request({ op: "unmount", disk });
     },
-    seal: (options = {}) => host.request({ op: "seal", disk, ...options }),
+    seal: (options = {}) => host.request({ op: "seal", disk, ...options }, signal),
     stats: () => host.request({ op: "stats", disk }),
   };
 }

@@ -15,7 +15,7 @@ import { emptyMap } from "../map.ts";
 import type { NbdServer } from "../nbd/server.ts";
 import { holderNames } from "../process/run-processes.ts";
 import { loadMap } from "../stored-map.ts";
-import { openView } from "../view.ts";
+import { openView, type SealOptions } from "../view.ts";
 import { attachKernelNbd } from "./attach-kernel-nbd.ts";
 import { Attachments } from "./attachments.ts";
 import type { JournalFile } from "./journal-file.ts";
@@ -168,7 +168,7 @@ export class ServedDisk {
   }
 
   /** Detaches, flushes and stores what the disk holds. The disk is closed by it; after an error it is not. */
-  async seal(options: { sizeBytes?: number }): Promise<ImageArtifact> {
+  async seal(options: SealOptions): Promise<ImageArtifact> {
     await this.unmount();
     await this.#detach("gently");
     await this.#around.server.removeExport(this.name);

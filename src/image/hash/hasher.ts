@@ -1,0 +1,100 @@
+/**
+ * Hashing many pieces: on threads of their own, so that reading and writing go on meanwhile. They are started when
+ * there is first enough to hash, shared by all in this process, and keep it alive only while they hash.
+ */
+import { availableParallelism } from "node:os";
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import { hashPiece, PIECE_BYTES } from "./hash-piece.ts";
+import type { HashAnswer, HashRequest } from "./protocol.ts";
+
+/** Starting a thread takes as long as hashing this much. */
+const WORTH_THREADS_BYTES = 32 * 1024 * 1024;
+/** More than can be fed by the one thread that writes. */
+const MAX_THREADS = 2;
+
+export interface Hasher {
+  /** Room for a piece, to be used again. */
+  newPiece(): Buffer;
+  /** As `hashPiece`, of (a part of) a piece of its own, which is not to change meanwhile. */
+  hash(piece: Buffer): Promise<(Buffer | null)[]>;
+}
+
+/** `totalBytes`: how much there will be to hash, roughly. */
+export function hasherFor(totalBytes: number): Hasher {
+  if (totalBytes < WORTH_THREADS_BYTES) return HERE;
+  threads ??= new HashThreads(Math.max(1, Math.min(MAX_THREADS, availableParallelism() - 1)));
+  return threads;
+}
+
+const HERE: Hasher = {
+  newPiece: () => Buffer.allocUnsafeSlow(PIECE_BYTES),
+  hash: async (piece) => hashPiece(piece),
+};
+
+let threads: HashThreads | undefined;
+
+class HashThreads implements Hasher {
+  readonly #threads: HashThread[];
+
+  constructor(count: number) {
+    this.#threads = Array.from({ length: count }, () => new HashThread());
+  }
+
+  newPiece(): Buffer {
+    return Buffer.from(new SharedArrayBuffer(PIECE_BYTES));
+  }
+
+  hash(piece: Buffer): Promise<(Buffer | null)[]> {
+    const least = this.#threads.reduce((a, b) => (b.waiting < a.waiting ? b : a));
+    return least.hash(piece);
+  }
+}
+
+class HashThread {
+  readonly #worker: Worker;
+  readonly #asked = new Map<number, PromiseWithResolvers<(Buffer | null)[]>>();
+  #lastId = 0;
+  #fault: Error | undefined;
+
+  constructor() {
+    this.#worker = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), {
+      execArgv: [],
+    });
+    this.#worker.unref();
+    this.#worker.on("message", ({ id, digests }: HashAnswer) => {
+      const asked = this.#asked.get(id)!;
+      this.#asked.delete(id);
+      if (this.#asked.size === 0) this.#worker.unref();
+      asked.resolve(digests.map((digest) => digest && Buffer.from(digest)));
+    });
+    this.#worker.on("error", (error: Error) => this.#fail(error));
+    this.#worker.on("exit", () => this.#fail(new Error("bug: a hashing thread has ended")));
+  }
+
+  get waiting(): number {
+    return this.#asked.size;
+  }
+
+  hash(piece: Buffer): Promise<(Buffer | null)[]> {
+    if (this.#fault) return Promise.reject(this.#fault);
+    const asked = Promise.withResolvers<(Buffer | null)[]>();
+    const id = ++this.#lastId;
+    if (this.#asked.size === 0) this.#worker.ref();
+    this.#asked.set(id, asked);
+    const { buffer: memory, byteOffset: offset, length } = piece;
+    this.#worker.postMessage({
+      id,
+      memory: memory as SharedArrayBuffer,
+      offset,
+      length,
+    } satisfies HashRequest);
+    return asked.promise;
+  }
+
+  #fail(error: Error): void {
+    this.#fault ??= error;
+    for (const { reject } of this.#asked.values()) reject(error);
+    this.#asked.clear();
+  }
+}
