@@ -26,6 +26,8 @@ export const releaseAcquisition: Release = async (acquisition, signal) => {
       return await detachLoop(acquisition.backingFile, signal);
     case "nbdfuse":
       return await detachNbdfuse(acquisition.path, signal);
+    case "export":
+      return; // the server that had it is closed, or dead
     case "kernel-nbd":
       return await disconnectKernelNbd(acquisition.device, acquisition.clientPid, signal);
   }

@@ -20,7 +20,7 @@ export interface RunSummary {
   template: string;
   /** When it began, ISO 8601. */
   at: string;
-  state: "ok" | "failed" | "unfinished";
+  state: "ok" | "failed" | "interrupted" | "unfinished";
   /** Undefined while it is unfinished. */
   record?: RunRecord;
 }
@@ -183,11 +183,17 @@ function write(folder: string, path: string, content: object): void {
 function summary(root: string, run: string): RunSummary | undefined {
   const record = readJson<RunRecord>(join(root, run, "record.json"));
   if (record) {
-    const { template, startedAt: at, ok } = record;
-    return { run, template: template.name, at, state: ok ? "ok" : "failed", record };
+    const { template, startedAt: at } = record;
+    return { run, template: template.name, at, state: stateOf(record), record };
   }
   const started = readJson<{ template: string; at: string }>(join(root, run, "started.json"));
   return started && { run, template: started.template, at: started.at, state: "unfinished" };
+}
+
+/** A run that was told to end has cancelled steps, and none that failed. */
+function stateOf({ ok, counts }: RunRecord): RunSummary["state"] {
+  if (ok) return "ok";
+  return counts.failed === 0 && counts.cancelled > 0 ? "interrupted" : "failed";
 }
 
 function readJson<T>(path: string): T | undefined {

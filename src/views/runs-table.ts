@@ -12,7 +12,7 @@ export interface ListedRun {
   template: string;
   /** ISO 8601. */
   at: string;
-  state: "ok" | "failed" | "unfinished";
+  state: "ok" | "failed" | "interrupted" | "unfinished";
   record?: RunRecord;
 }
 
@@ -21,7 +21,12 @@ export interface RunsTableOptions {
   paint?: Paint;
 }
 
-const COLOURS: Record<ListedRun["state"], Colour> = { ok: "green", failed: "red", unfinished: "yellow" };
+const COLOURS: Record<ListedRun["state"], Colour> = {
+  ok: "green",
+  failed: "red",
+  interrupted: "yellow",
+  unfinished: "yellow",
+};
 
 export function runsTable(runs: readonly ListedRun[], options: RunsTableOptions = {}): string {
   if (runs.length === 0) return "no runs yet";

@@ -56,5 +56,6 @@ it.each<Acquisition>([
   { kind: "mount", path: "/run/tplgraph/none/d1.mnt" },
   { kind: "loop", backingFile: "/run/tplgraph/none/d1.img" },
   { kind: "nbdfuse", path: "/run/tplgraph/none/d1.img" },
+  { kind: "export", socketPath: "/run/tplgraph/none/nbd.sock", name: "d1" },
   { kind: "kernel-nbd", device: "/dev/nbd4711", clientPid: 4711 },
 ])("takes a $kind that is not there for released", release);

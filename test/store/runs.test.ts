@@ -38,6 +38,16 @@ describe("runs", () => {
     expect(await runs.get("r3")).toEqual({ run: "r3", ...started, state: "unfinished" });
   });
 
+  test("that were told to end are interrupted, unless a step had failed", async () => {
+    const { runs } = await openStore({ path: scratchFolder() });
+    const told = record("r1", false);
+    told.counts = { hit: 1, built: 0, failed: 0, cancelled: 2, skipped: 1 };
+    const failed = record("r2", false);
+    failed.counts = { ...told.counts, failed: 1 };
+    for (const run of [told, failed]) await runs.finish(run);
+    expect((await runs.list()).map(({ state }) => state)).toEqual(["failed", "interrupted"]);
+  });
+
   test("that never were, or cannot be, are undefined", async () => {
     const { runs } = await openStore({ path: scratchFolder() });
     expect(await runs.get("r1")).toBeUndefined();

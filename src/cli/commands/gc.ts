@@ -34,7 +34,7 @@ async function gc(cli: Cli, { keepStorage, keepDays, dryRun = false }: GcFlags):
   return await failing(
     cli,
     async () => {
-      const { liveRuns } = await import("../../image/live-runs.ts");
+      const { liveRuns } = await import("../../image/held-runs.ts");
       const report = await store.collectGarbage({
         keepDays,
         ...(keepStorage === undefined ? {} : { keepStorageBytes: keepStorage }),

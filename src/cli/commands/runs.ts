@@ -5,6 +5,7 @@ import { TplError } from "../../engine/errors.ts";
 import { suggestOrList } from "../../engine/template/suggest.ts";
 import type { RunSummary } from "../../store/runs.ts";
 import type { Store } from "../../store/store.ts";
+import { disksHeld, heldLines } from "../../views/held-text.ts";
 import { runsTable, runTable } from "../../views/runs-table.ts";
 import { printable } from "../../views/text-width.ts";
 import type { Action, Cli } from "../command.ts";
@@ -28,25 +29,32 @@ export function define(command: Command, act: Action): void {
 
 async function list({ flags, terminal }: Cli): Promise<number> {
   await using workspace = await openWorkspace(flags, { mode: "read" });
-  const runs = await (await workspace.store()).runs.list();
+  const store = await workspace.store();
+  const runs = await store.runs.list();
+  const inUse = await disksInUse(store);
   const { outPaint: paint, outColumns: columns } = terminal;
-  terminal.out(
-    flags.json
-      ? JSON.stringify({ schema: "tplgraph.runs/1", runs }, null, 2)
-      : runsTable(runs, { paint, ...(columns ? { columns } : {}) }),
-  );
+  if (flags.json) terminal.out(JSON.stringify({ schema: "tplgraph.runs/1", runs, inUse }, null, 2));
+  else {
+    terminal.out(runsTable(runs, { paint, ...(columns ? { columns } : {}) }));
+    if (inUse.length > 0) terminal.out(["", "in use on this machine", ...heldLines(inUse)].join("\n"));
+  }
   return EXIT.done;
 }
 
 async function show({ flags, terminal }: Cli, _: object, id?: string): Promise<number> {
   await using workspace = await openWorkspace(flags, { mode: "read" });
-  const run = await findRun(await workspace.store(), id);
+  const store = await workspace.store();
+  const inUse = await disksInUse(store);
+  // A command that only holds a disk, as `serve` does, leaves no record.
+  const holding = inUse.filter(({ run }) => run === id);
+  const run = holding.length > 0 ? await store.runs.get(id!) : await findRun(store, id);
+  const own = run ? inUse.filter(({ run: holder }) => holder === run.run) : holding;
   const { outPaint: paint, outColumns: columns } = terminal;
-  terminal.out(
-    flags.json
-      ? JSON.stringify(run.record ?? run, null, 2)
-      : runTable(run, { paint, ...(columns ? { columns } : {}) }),
-  );
+  if (flags.json) terminal.out(JSON.stringify({ ...(run?.record ?? run), inUse: own }, null, 2));
+  else {
+    if (run) terminal.out(runTable(run, { paint, ...(columns ? { columns } : {}) }));
+    if (own.length > 0) terminal.out(heldLines(own).join("\n"));
+  }
   return EXIT.done;
 }
 
@@ -80,6 +88,11 @@ async function logOf(store: Store, run: RunSummary, step: string): Promise<strin
     message: `run ${run.run} has no step "${step}"`,
     hint: suggestOrList(step, steps, "its steps"),
   });
+}
+
+async function disksInUse({ path }: Store) {
+  const { heldRuns } = await import("../../image/held-runs.ts");
+  return disksHeld(heldRuns(path));
 }
 
 async function findRun(store: Store, id: string | undefined): Promise<RunSummary> {

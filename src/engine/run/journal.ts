@@ -17,6 +17,8 @@ export type Acquisition =
   | { kind: "loop"; backingFile: string }
   /** An nbdfuse mount point (a folder or a file). */
   | { kind: "nbdfuse"; path: string }
+  /** A disk that is served over NBD; it ends with the process that serves it. */
+  | { kind: "export"; socketPath: string; name: string }
   /** A kernel NBD device that the process `clientPid`, long ended, connected. */
   | { kind: "kernel-nbd"; device: string; clientPid: number };
 
@@ -38,5 +40,7 @@ export type Release = (acquisition: Acquisition, signal: AbortSignal) => Promise
 export function describeAcquisition(acquisition: Acquisition): string {
   if (acquisition.kind === "loop") return `loop device over ${acquisition.backingFile}`;
   if (acquisition.kind === "kernel-nbd") return `NBD device ${acquisition.device}`;
+  if (acquisition.kind === "export")
+    return `NBD export nbd+unix:///${acquisition.name}?socket=${acquisition.socketPath}`;
   return `${acquisition.kind} ${acquisition.path}`;
 }

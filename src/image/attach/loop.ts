@@ -40,8 +40,8 @@ export async function detachLoop(backingFile: string, signal?: AbortSignal): Pro
   });
 }
 
-/** Read from sysfs, which asks nothing of the backing file: it may be gone, or hang. */
-function loopsOver(backingFile: string): string[] {
+/** Their paths. Read from sysfs, which asks nothing of the backing file: it may be gone, or hang. */
+export function loopsOver(backingFile: string): string[] {
   return readdirSync("/sys/block")
     .filter((name) => name.startsWith("loop") && backingFileOf(name) === backingFile)
     .map((name) => `/dev/${name}`);

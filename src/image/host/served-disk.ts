@@ -48,9 +48,10 @@ export async function openServedDisk(
   const overlayPath = `${around.folders.scratch}/${name}.overlay`;
   const readOnly = options.readOnly ?? false;
   const overlay = around.journal.take(node, { kind: "file", path: overlayPath });
+  const exported = around.journal.take(node, { kind: "export", socketPath: around.socketPath, name });
   const view = await openView({ blobs: around.blobs, map, sizeBytes, overlayPath, readOnly });
   around.server.addExport(name, view);
-  return new ServedDisk({ name, node, view, overlay, around });
+  return new ServedDisk({ name, node, view, entries: [overlay, exported], around });
 }
 
 async function openRawDisk(
@@ -63,7 +64,7 @@ async function openRawDisk(
   if (!image) throw new Error("bug: a disk in a file of its own is opened without an image");
   // As the kernel names it: a loop device is found by its backing file's path.
   const path = `${realpathSync(around.folders.scratch)}/${name}.raw`;
-  const overlay = around.journal.take(node, { kind: "file", path });
+  const raw = around.journal.take(node, { kind: "file", path });
   const view = await openRawContent({
     blobs: around.blobs,
     image,
@@ -72,7 +73,7 @@ async function openRawDisk(
     readOnly,
     signal: around.ending,
   });
-  return new ServedDisk({ name, node, view, overlay, around });
+  return new ServedDisk({ name, node, view, entries: [raw], around });
 }
 
 function sizeOf({ image, sizeBytes = image?.bytes }: OpenDiskOptions): number {
@@ -88,8 +89,8 @@ interface DiskParts {
   name: string;
   node: string;
   view: DiskContent;
-  /** The journal entry of its overlay, or of its raw file. */
-  overlay: number;
+  /** The journal entries of its overlay and its export, or of its raw file; in the order of taking. */
+  entries: readonly number[];
   around: DiskSurroundings;
 }
 
@@ -97,7 +98,7 @@ export class ServedDisk {
   readonly name: string;
   readonly view: DiskContent;
   readonly #node: string;
-  readonly #overlay: number;
+  readonly #entries: readonly number[];
   readonly #around: DiskSurroundings;
   readonly #attachments: Attachments;
   #file: Promise<string> | undefined;
@@ -106,11 +107,11 @@ export class ServedDisk {
   #deviceIsGiven = false;
   #isClosed = false;
 
-  constructor({ name, node, view, overlay, around }: DiskParts) {
+  constructor({ name, node, view, entries, around }: DiskParts) {
     this.name = name;
     this.view = view;
     this.#node = node;
-    this.#overlay = overlay;
+    this.#entries = entries;
     this.#around = around;
     this.#attachments = new Attachments(around.journal, node, around.ending);
   }
@@ -184,7 +185,7 @@ export class ServedDisk {
     await this.#detach("forcibly");
     await this.#around.server.removeExport(this.name);
     await this.view.close();
-    this.#around.journal.released(this.#overlay);
+    for (const entry of this.#entries.toReversed()) this.#around.journal.released(entry);
     this.#isClosed = true;
   }
 
