@@ -42,6 +42,20 @@ export function nameInfo(name: string): Buffer {
   return data;
 }
 
+/** `NBD_INFO_DESCRIPTION`: type (2), the description. */
+export function descriptionInfo(description: string): Buffer {
+  const data = Buffer.from(`\0\0${description}`, "utf8");
+  data.writeUInt16BE(INFO.DESCRIPTION, 0);
+  return data;
+}
+
+/** `NBD_REP_SERVER` ("Option reply types"): length of the name (4), the name, the description if there is one. */
+export function listedExport(name: string, description = ""): Buffer {
+  const data = Buffer.from(`\0\0\0\0${name}${description}`, "utf8");
+  data.writeUInt32BE(Buffer.byteLength(name), 0);
+  return data;
+}
+
 /** `NBD_INFO_BLOCK_SIZE`: type (2), minimum (4), preferred (4), maximum payload (4). */
 export function blockSizeInfo(): Buffer {
   const data = Buffer.alloc(14);

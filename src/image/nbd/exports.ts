@@ -2,20 +2,28 @@
 import type { BlockDevice } from "../device.ts";
 import { TRANSMISSION_FLAGS as FLAGS } from "./protocol.ts";
 
-export type Exports = ReadonlyMap<string, BlockDevice>;
+export interface Export {
+  device: BlockDevice;
+  /** For people who list what a server has; at most 4096 bytes. */
+  description?: string;
+}
+
+export type Exports = ReadonlyMap<string, Export>;
+
+/** An export under its name. */
+export interface NamedExport extends Export {
+  name: string;
+}
 
 /**
  * The export that a client means. The empty name is the default export ("Option types", `NBD_OPT_EXPORT_NAME`):
  * here, the only one.
  */
-export function findExport(
-  exports: Exports,
-  name: string,
-): { name: string; device: BlockDevice } | undefined {
-  const device = exports.get(name);
-  if (device) return { name, device };
+export function findExport(exports: Exports, name: string): NamedExport | undefined {
+  const exact = exports.get(name);
+  if (exact) return { name, ...exact };
   if (name !== "" || exports.size !== 1) return undefined;
-  for (const [only, device] of exports) return { name: only, device };
+  for (const [only, found] of exports) return { name: only, ...found };
   return undefined;
 }
 

@@ -6,8 +6,15 @@
 import type { BlockDevice } from "../device.ts";
 import type { Agreement } from "./agreement.ts";
 import type { Connection } from "./connection.ts";
-import { blockSizeInfo, exportInfo, nameInfo, parseInfoRequest } from "./export-info.ts";
-import { type Exports, findExport, transmissionFlags } from "./exports.ts";
+import {
+  blockSizeInfo,
+  descriptionInfo,
+  exportInfo,
+  listedExport,
+  nameInfo,
+  parseInfoRequest,
+} from "./export-info.ts";
+import { type Exports, findExport, type NamedExport, transmissionFlags } from "./exports.ts";
 import { listedContexts, type MetaContext, parseMetaContextQuery, selectedContexts } from "./meta-context.ts";
 import {
   CLIENT_FLAGS_BYTES,
@@ -30,13 +37,20 @@ const MAX_OPTION_BYTES = 65536;
 /** A client that asks on without taking the answers waits. */
 const MAX_UNSENT_BYTES = 65536;
 
+export interface Offer {
+  readonly exports: Exports;
+  /** No export is to be had any more. */
+  readonly isClosing: boolean;
+}
+
 /** Negotiates on a new connection; `chosen` is called once, when transmission begins. */
 export function handshake(
   connection: Connection,
-  exports: Exports,
+  offer: Offer,
   chosen: (agreement: Agreement) => void,
 ): void {
   const { feed } = connection;
+  const { exports } = offer;
   let noZeroes = false;
   let structured = false;
   /** What the last `NBD_OPT_SET_META_CONTEXT` selected, for which export. */
@@ -78,8 +92,18 @@ export function handshake(
         nextOption();
       });
     } else {
-      feed.expect(length, (data) => answer(option, data));
+      feed.expect(length, (data) => (offer.isClosing ? decline(option) : answer(option, data)));
     }
+  }
+
+  /** "Termination of the session during option haggling". */
+  function decline(option: number): void {
+    if (option === OPT.EXPORT_NAME || option === OPT.ABORT) {
+      connection.end();
+      return;
+    }
+    reply(option, REP.ERR_SHUTDOWN, "the server is closing");
+    nextOption();
   }
 
   function answer(option: number, data: Buffer): void {
@@ -134,7 +158,7 @@ export function handshake(
   }
 
   /** Metadata contexts hold for the export that they were selected for, and no other. */
-  function agree({ name, device }: { name: string; device: BlockDevice }): void {
+  function agree({ name, device }: NamedExport): void {
     const contexts = selected?.device === device ? selected.contexts : [];
     chosen({ name, device, structured, contexts });
   }
@@ -144,17 +168,13 @@ export function handshake(
       reply(OPT.LIST, REP.ERR_INVALID, "NBD_OPT_LIST takes no data");
       return;
     }
-    for (const name of exports.keys()) {
-      const bytes = Buffer.from(name, "utf8");
-      const length = Buffer.alloc(4);
-      length.writeUInt32BE(bytes.length, 0);
-      reply(OPT.LIST, REP.SERVER, Buffer.concat([length, bytes]));
-    }
+    for (const [name, { description }] of exports)
+      reply(OPT.LIST, REP.SERVER, listedExport(name, description));
     reply(OPT.LIST, REP.ACK);
   }
 
   /** Answers `NBD_OPT_INFO` and `NBD_OPT_GO`; what comes back was acknowledged. */
-  function info(option: number, data: Buffer): { name: string; device: BlockDevice } | undefined {
+  function info(option: number, data: Buffer): NamedExport | undefined {
     const wanted = parseInfoRequest(data);
     if (!wanted) {
       reply(option, REP.ERR_INVALID, "malformed information request");
@@ -167,6 +187,8 @@ export function handshake(
     }
     reply(option, REP.INFO, exportInfo(found.device, transmissionFlags(found.device, { structured })));
     if (wanted.types.includes(INFO.NAME)) reply(option, REP.INFO, nameInfo(found.name));
+    if (wanted.types.includes(INFO.DESCRIPTION) && found.description !== undefined)
+      reply(option, REP.INFO, descriptionInfo(found.description));
     if (wanted.types.includes(INFO.BLOCK_SIZE)) reply(option, REP.INFO, blockSizeInfo());
     reply(option, REP.ACK);
     return found;

@@ -61,11 +61,12 @@ export const REP = {
   ERR_UNSUP: 0x8000_0001,
   ERR_INVALID: 0x8000_0003,
   ERR_UNKNOWN: 0x8000_0006,
+  ERR_SHUTDOWN: 0x8000_0007,
   ERR_TOO_BIG: 0x8000_0009,
 } as const;
 
 /** "Option types", `NBD_OPT_GO`: kinds of `NBD_REP_INFO`. */
-export const INFO = { EXPORT: 0, NAME: 1, BLOCK_SIZE: 3 } as const;
+export const INFO = { EXPORT: 0, NAME: 1, DESCRIPTION: 2, BLOCK_SIZE: 3 } as const;
 
 /** "Request types". */
 export const CMD = {

@@ -21,9 +21,12 @@ export class Transmission {
   readonly #connection: Connection;
   readonly #agreement: Agreement;
   #inFlightBytes = 0;
+  #requests = 0;
+  #readBytes = 0;
+  #writtenBytes = 0;
   /** Requests that the device has not settled. */
   #running = 0;
-  /** No further request is taken; the connection ends when the running ones are answered. */
+  /** No further request is served; the connection ends when the running ones are answered. */
   readonly #leaving = new AbortController();
   readonly #idle = Promise.withResolvers<void>();
 
@@ -36,10 +39,12 @@ export class Transmission {
     this.#next();
   }
 
-  /** Takes no more requests, waits until the device has settled those it has, and disconnects. */
+  /** Refuses further requests, waits until the device has settled those it has, and disconnects. */
   async stop(): Promise<void> {
-    this.#connection.feed.end();
-    this.#leave();
+    if (!this.#leaving.signal.aborted) {
+      this.#leaving.abort();
+      if (this.#running === 0) this.#end();
+    }
     await this.#idle.promise;
     await this.#connection.closed;
   }
@@ -48,6 +53,11 @@ export class Transmission {
   async finished(): Promise<void> {
     await this.#connection.closed;
     await this.#idle.promise;
+  }
+
+  /** What the client asked for so far. */
+  summary(): string {
+    return `after ${this.#requests} requests, ${this.#readBytes} bytes to read and ${this.#writtenBytes} to write`;
   }
 
   #next(): void {
@@ -93,6 +103,9 @@ export class Transmission {
     const cost = REQUEST_COST_BYTES + payloadBytes(request, this.#agreement);
     this.#inFlightBytes += cost;
     this.#running++;
+    this.#requests++;
+    if (request.type === CMD.READ) this.#readBytes += request.length;
+    if (request.type === CMD.WRITE) this.#writtenBytes += request.length;
     const reply = this.#reply(request, payload);
     if (Buffer.isBuffer(reply)) {
       this.#answer(reply, cost);
@@ -106,7 +119,8 @@ export class Transmission {
   }
 
   #reply(request: Request, payload: Buffer | undefined): Buffer | Promise<Buffer> {
-    const refused = refusal(request, this.#agreement);
+    // "Terminating the transmission phase".
+    const refused = this.#leaving.signal.aborted ? NBD_ERROR.ESHUTDOWN : refusal(request, this.#agreement);
     if (refused !== NBD_ERROR.NONE) return this.#failure(request, refused, "");
     const { buffers } = this.#connection;
     try {

@@ -1,7 +1,7 @@
 /** From proto.md, "Fixed newstyle negotiation", "Option types" and "Option reply types". */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { NbdServer } from "../../../src/image/nbd/server.ts";
-import { memoryDevice, zeroDevice } from "../../../src/testing/devices.ts";
+import { heldDevice, memoryDevice, zeroDevice } from "../../../src/testing/devices.ts";
 import { infoRequest, metaContextQuery, optionFrame, RawClient, requestFrame, u32 } from "./raw-client.ts";
 import { type ServerFixture, startServer } from "./server-fixture.ts";
 
@@ -20,6 +20,7 @@ const REP_INFO = 3;
 const ERR_UNSUP = 0x80000001;
 const ERR_INVALID = 0x80000003;
 const ERR_UNKNOWN = 0x80000006;
+const ERR_SHUTDOWN = 0x80000007;
 const ERR_TOO_BIG = 0x80000009;
 
 /** HAS_FLAGS, SEND_FLUSH, SEND_FUA, SEND_TRIM, SEND_WRITE_ZEROES, CAN_MULTI_CONN, SEND_CACHE, SEND_FAST_ZERO. */
@@ -67,6 +68,39 @@ describe("the handshake", () => {
     expect((await client.option(INFO, infoRequest("none"))).type).toBe(ERR_UNKNOWN);
     expect((await client.option(GO, infoRequest("none"))).type).toBe(ERR_UNKNOWN);
     expect((await client.option(GO, infoRequest("disk"))).type).toBe(REP_INFO);
+  });
+
+  test("tells an export's description, in the list and where it is asked for", async () => {
+    fixture.server.addExport("told", zeroDevice(1), { description: "Wörter" });
+    const client = await fixture.connect();
+    await client.greet();
+    const listed: string[] = [];
+    for (let reply = await client.option(LIST); reply.type === SERVER; reply = await client.optionReply())
+      listed.push(reply.data.toString("utf8", 4 + reply.data.readUInt32BE(0)));
+    expect(listed).toEqual(["", "", "Wörter"]);
+    await client.option(INFO, infoRequest("told", [2]));
+    expect((await client.optionReply()).data).toEqual(Buffer.from("\0\x02Wörter"));
+    expect((await client.optionReply()).type).toBe(ACK);
+    await client.option(INFO, infoRequest("disk", [2]));
+    expect((await client.optionReply()).type).toBe(ACK);
+  });
+
+  test("is declined while the server closes", async () => {
+    const device = heldDevice(zeroDevice(10));
+    fixture.server.addExport("held", device);
+    const reader = await fixture.connect();
+    await reader.go("held");
+    reader.request({ type: 0, length: 1 });
+    await device.hasWaiting(1);
+    const client = await fixture.connect();
+    await client.greet();
+    const closing = fixture.server.close();
+    expect((await client.option(LIST)).type).toBe(ERR_SHUTDOWN);
+    expect((await client.option(GO, infoRequest("held"))).type).toBe(ERR_SHUTDOWN);
+    client.send(optionFrame(EXPORT_NAME, Buffer.from("held")));
+    expect(await client.takeRest()).toHaveLength(0);
+    device.waiting[0]!.go();
+    await closing;
   });
 
   test.each([

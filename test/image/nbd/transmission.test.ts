@@ -25,6 +25,7 @@ const EINVAL = 22;
 const ENOSPC = 28;
 const EOVERFLOW = 75;
 const ENOTSUP = 95;
+const ESHUTDOWN = 108;
 
 const SIZE = 10_000;
 
@@ -197,6 +198,70 @@ describe("requests", () => {
   });
 });
 
+describe("what a client makes the server hold", () => {
+  test("is bounded where it takes no replies", async () => {
+    const device = countingDevice(1 << 20);
+    const client = await clientOf(device);
+    client.socket.pause();
+    client.send(
+      ...Array.from({ length: 2000 }, (_, cookie) => requestFrame({ type: READ, length: 1 << 20, cookie })),
+    );
+    const other = await fixture.connect();
+    await other.go("disk");
+    for (let turn = 0; turn < 50; turn++) {
+      other.request({ type: READ, length: 1 });
+      await other.reply(1);
+    }
+    expect(device.calls - 50).toBeGreaterThan(0);
+    // 16 in flight, and what the socket took of them.
+    expect(device.calls - 50).toBeLessThanOrEqual(20);
+  });
+
+  test("is bounded where it sends payloads that are never whole, and they cost the others nothing", async () => {
+    const device = countingDevice(64 << 20);
+    const clients = [await clientOf(device)];
+    for (let count = 0; count < 20; count++) {
+      const client = await fixture.connect();
+      await client.go("disk");
+      clients.push(client);
+    }
+    const before = process.memoryUsage().rss;
+    for (const client of clients.slice(1))
+      client.request({ type: WRITE, length: 32 << 20, payload: Buffer.alloc(1) });
+    clients[0]!.request({ type: READ, length: 1 });
+    expect((await clients[0]!.reply(1)).error).toBe(0);
+    expect(process.memoryUsage().rss - before).toBeLessThan(200 << 20);
+    expect(device.calls).toBe(1);
+  });
+
+  test("is bounded where payloads come byte by byte", async () => {
+    const content = Buffer.alloc(SIZE);
+    const client = await clientOf(memoryDevice(content));
+    client.socket.setNoDelay(true);
+    const payload = seeded(3).bytes(300);
+    client.request({ type: WRITE, length: 300, payload: Buffer.alloc(0) });
+    for (const byte of payload) {
+      client.send(Buffer.from([byte]));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect((await client.reply()).error).toBe(0);
+    expect(content.subarray(0, 300).equals(payload)).toBe(true);
+  });
+});
+
+/** Reads zeros, and counts how often. */
+function countingDevice(sizeBytes: number): BlockDevice & { calls: number } {
+  const device = {
+    ...zeroDevice(sizeBytes),
+    calls: 0,
+    async read(_offset: number, length: number) {
+      device.calls++;
+      return Buffer.alloc(length);
+    },
+  };
+  return device;
+}
+
 describe("a connection", () => {
   test("that sends something else than a request is dropped with a logged reason, and no other", async () => {
     const other = await clientOf(zeroDevice(SIZE));
@@ -284,13 +349,17 @@ describe("removing an export", () => {
     client.request({ type: READ, length: 5, cookie: 1 });
     client.request({ type: WRITE, length: 5000, payload: Buffer.alloc(10) });
     await device.hasWaiting(1);
+    const late = await fixture.connect();
     let removed = false;
     const removing = fixture.server.removeExport("disk").then(() => {
       removed = true;
     });
-    const late = await fixture.connect();
     await expect(late.go("disk")).rejects.toThrow();
     expect(removed).toBe(false);
+    client.send(Buffer.alloc(4990));
+    client.request({ type: READ, length: 5, cookie: 2 });
+    expect(await client.reply()).toMatchObject({ error: ESHUTDOWN, cookie: 0 });
+    expect(await client.reply()).toMatchObject({ error: ESHUTDOWN, cookie: 2 });
     device.waiting[0]!.go();
     await removing;
     expect((await client.reply(5)).cookie).toBe(1);
