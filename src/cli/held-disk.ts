@@ -1,7 +1,8 @@
-/** Commands that hold an image's disk open until they are told to end: `serve` and `mount`. */
+/** Commands that hold images open as disks until they are told to end: `serve` and `mount`. */
 import type { ImageArtifact } from "../engine/artifact.ts";
 import type { StepContext } from "../engine/plugin/context.ts";
 import type { Disk } from "../engine/plugin/disk.ts";
+import type { Store } from "../store/store.ts";
 import type { Cli } from "./command.ts";
 import { debugLog } from "./debug-log.ts";
 import { EXIT } from "./exit-status.ts";
@@ -13,11 +14,11 @@ import { openWorkspace } from "./workspace.ts";
 export interface HeldDisk {
   /** Names the command in messages and in the journal. */
   name: string;
-  ref: string;
+  refs: readonly string[];
   /** Said when it is told to end, and has something left to do. */
   ending: string;
-  /** Opens the disk and makes it useful, and says so; what it returns is held. */
-  open(step: StepContext, image: ImageArtifact, interruption: Interruption): Promise<Disk>;
+  /** Opens the images as disks and makes them useful, and says so; one of the disks is held. */
+  open(step: StepContext, images: readonly ImageArtifact[], interruption: Interruption): Promise<Disk>;
   /** Told to end, before all is released. */
   beforeRelease?(): Promise<void>;
 }
@@ -27,9 +28,8 @@ export async function holdDisk(cli: Cli, held: HeldDisk): Promise<number> {
   const { terminal } = cli;
   await using workspace = await openWorkspace(cli.flags, { create: "never" });
   const store = await workspace.store();
-  const image = await store.resolveRef(held.ref, { type: "image" });
-  if (image.type !== "image")
-    throw new Error(`bug: an image was asked for, and this is of type ${image.type}`);
+  const images: ImageArtifact[] = [];
+  for (const ref of held.refs) images.push(await imageOf(store, ref));
   using interruption = listenForInterruption({
     onFirst: () => terminal.err(held.ending),
     onAgain: () => terminal.err(`still: ${held.ending}`),
@@ -45,7 +45,7 @@ export async function holdDisk(cli: Cli, held: HeldDisk): Promise<number> {
     cli,
     () =>
       withStepContext({ store, name, signal: interruption.signal, log, tell }, async (step) => {
-        const disk = await held.open(step, image, interruption);
+        const disk = await held.open(step, images, interruption);
         await untilToldToEnd(disk, interruption.signal);
         await held.beforeRelease?.();
         return EXIT.done;
@@ -53,6 +53,12 @@ export async function holdDisk(cli: Cli, held: HeldDisk): Promise<number> {
     interruption,
   );
   return status === EXIT.done ? left : status;
+}
+
+async function imageOf(store: Store, ref: string): Promise<ImageArtifact> {
+  const image = await store.resolveRef(ref, { type: "image" });
+  if (image.type === "image") return image;
+  throw new Error(`bug: an image was asked for, and this is of type ${image.type}`);
 }
 
 const LOOK_MS = 2000;

@@ -147,6 +147,17 @@ describe("serve", () => {
     },
   );
 
+  it.each([
+    ["no place", ["mine"], "neither --socket nor --port"],
+    ["a name twice", ["mine", "mine", "--port", "0"], "mine is named twice"],
+    ["a port that is none", ["mine", "--port", "70000"], "0 to 65535"],
+  ])("refuses %s", async (_, args, says) => {
+    expect(await b.run("serve", ...args)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(says),
+    });
+  });
+
   it("refuses a place where something is, and one that is not there", async () => {
     const taken = await b.run("serve", "mine", "--socket", "fs.ext4");
     expect(taken).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("file-exists") });

@@ -135,6 +135,56 @@ describe("serve", () => {
     expect(existsSync(socket)).toBe(false);
   });
 
+  it("has several images as exports of their names, on a socket and on a port", async () => {
+    await cli(["artifacts", "tag", "fs", "other:two"], { env });
+    const socket = join(folder.path, "several.sock");
+    const args = [
+      "serve",
+      "fs",
+      "other:two",
+      "--socket",
+      socket,
+      "--port",
+      "0",
+      "--json",
+      "--log-level",
+      "debug",
+    ];
+    const { child, done } = start(args, { env });
+    const [line] = await once(child.stdout!, "data");
+    const told = JSON.parse(String(line));
+    expect(told).toMatchObject({ socket, readOnly: true, exports: [{ name: "fs" }, { name: "other:two" }] });
+    const list = execFileSync("nbdinfo", ["--list", "--json", `nbd://127.0.0.1:${told.port}`], {
+      encoding: "utf8",
+    });
+    const { exports } = JSON.parse(list);
+    expect(exports.map((one: { "export-name": string }) => one["export-name"])).toEqual(["fs", "other:two"]);
+    const original = readFileSync(join(folder.path, "fs.ext4"));
+    for (const { name, uri } of told.exports) {
+      const copy = join(folder.path, `${name}.copy`);
+      execFileSync("nbdcopy", [uri, copy]);
+      expect(readFileSync(copy).equals(original)).toBe(true);
+    }
+    child.kill("SIGINT");
+    const { exitCode, stderr } = await done;
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/client \d+: has \\"other:two\\"/);
+    expect(stderr).toMatch(/client \d+: gone, after \d+ requests, \d+ bytes to read and 0 to write/);
+    expect(existsSync(socket)).toBe(false);
+  });
+
+  it("refuses a port that is taken, and leaves nothing", async () => {
+    const { createServer } = await import("node:net");
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const { port } = other.address() as { port: number };
+    const { exitCode, stderr } = await cli(["serve", "fs", "--port", String(port)], { env });
+    other.close();
+    expect(stderr).toContain("port-in-use");
+    expect(exitCode).not.toBe(0);
+    await untilReleased();
+  });
+
   it("with --read-write takes writes, and forgets them", async () => {
     const socket = join(folder.path, "rw.sock");
     const { child, done } = await hold(["serve", "fs", "--socket", socket, "--read-write"], "Ctrl-C ends it");

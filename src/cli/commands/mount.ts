@@ -19,11 +19,11 @@ async function mount(cli: Cli, _: object, ref: string, folder: string): Promise<
   const path = mountPoint(folder);
   return holdDisk(cli, {
     name: "mount",
-    ref,
+    refs: [ref],
     ending: `unmounting ${printable(folder)}`,
-    async open(step, image) {
+    async open(step, [image]) {
       const { clockOf, e2fsck, readSuperblock } = await import("../../plugins/ext4/index.ts");
-      const disk = await step.openDisk({ image });
+      const disk = await step.openDisk({ image: image! });
       const file = await disk.file();
       const { corrected } = await e2fsck(step, file, "preen", clockOf(await readSuperblock(step, file)));
       if (corrected)

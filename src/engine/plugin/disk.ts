@@ -10,6 +10,10 @@ export interface OpenDiskOptions {
   /** The size of the view; default that of the image. More than the image: zeros behind it. A multiple of 512. */
   sizeBytes?: number;
   readOnly?: boolean;
+  /** What NBD clients know it by, which no other disk of the run has; default: a name that is given to it. */
+  exportName?: string;
+  /** From this disk on, the run's disks are served at this port of 127.0.0.1 too. 0: at any that is free. */
+  port?: number;
   /**
    * `view` (default): served over NBD; the image is read where and when it is needed, the disk costs what is written.
    * `file`: the whole content is first written to a raw file of its own, which `file`, `device` and `mount` are then
@@ -25,6 +29,8 @@ export interface Disk {
   /** The two parts of `uri`. */
   readonly socketPath: string;
   readonly exportName: string;
+  /** Where a port was asked for. */
+  readonly port?: number;
   /** A path that tools can open like an image file (nbdfuse) for as long as the disk is open. The same at every call. */
   file(): Promise<string>;
   /** A block device over the disk (kernel NBD, or loop over `file()`). Needs root. The same at every call. */

@@ -131,7 +131,8 @@ export class DiskHost {
     run.server ??= listen(`${folders.short}/nbd.sock`, this.#log);
     const { server, socketPath } = await run.server;
     const disk = ++this.#lastDisk;
-    const exportName = `d${disk}`;
+    const name = `d${disk}`;
+    const port = options.port === undefined ? undefined : await listenAt(server, options.port);
     const around = {
       blobs,
       journal,
@@ -141,9 +142,16 @@ export class DiskHost {
       ending: this.#ending.signal,
       log: this.#log,
     };
-    const served = await openServedDisk(exportName, node, options, around);
+    const served = await openServedDisk(name, node, options, around);
     this.#disks.set(disk, served);
-    return { disk, sizeBytes: served.view.sizeBytes, socketPath, exportName };
+    const { exportName, view } = served;
+    return {
+      disk,
+      sizeBytes: view.sizeBytes,
+      socketPath,
+      exportName,
+      ...(port === undefined ? {} : { port }),
+    };
   }
 
   async #seal(
@@ -259,9 +267,24 @@ async function openBlobs(origin: BlobsOrigin): Promise<BlobStore> {
 }
 
 async function listen(socketPath: string, log: (line: string) => void) {
-  const server = new NbdServer({ log });
+  const server = new NbdServer({ log, trace: log });
   await server.listen(socketPath);
   return { server, socketPath };
+}
+
+/** Returns the port. */
+async function listenAt(server: NbdServer, port: number): Promise<number> {
+  try {
+    await server.listen({ port });
+  } catch (cause) {
+    throw new TplError({
+      code: "port-in-use",
+      message: `cannot listen on port ${port} of 127.0.0.1: ${cause instanceof Error ? cause.message : cause}`,
+      hint: "choose another, or 0 for any that is free",
+      cause,
+    });
+  }
+  return server.port!;
 }
 
 function toNull(): null {

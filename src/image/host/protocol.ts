@@ -62,6 +62,7 @@ export interface OpenedDiskInfo {
   sizeBytes: number;
   socketPath: string;
   exportName: string;
+  port?: number;
 }
 
 /** From the engine's process. */

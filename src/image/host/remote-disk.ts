@@ -5,12 +5,13 @@ import type { OpenedDiskInfo } from "./protocol.ts";
 
 /** Aborting `signal` ends a `seal` at once. */
 export function remoteDisk(host: HostProcess, info: OpenedDiskInfo, signal?: AbortSignal): Disk {
-  const { disk, sizeBytes, socketPath, exportName } = info;
+  const { disk, sizeBytes, socketPath, exportName, port } = info;
   return {
     sizeBytes,
     socketPath,
     exportName,
-    uri: `nbd+unix:///${exportName}?socket=${encodeURI(socketPath)}`,
+    ...(port === undefined ? {} : { port }),
+    uri: `nbd+unix:///${encodeURIComponent(exportName)}?socket=${encodeURI(socketPath)}`,
     file: () => host.request({ op: "file", disk }),
     device: () => host.request({ op: "device", disk }),
     mount: (options = {}) => host.request({ op: "mount", disk, options }),

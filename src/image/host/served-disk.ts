@@ -46,12 +46,16 @@ export async function openServedDisk(
   if (options.backing === "file") return await openRawDisk(name, node, { ...options, sizeBytes }, around);
   const map = options.image ? await loadMap(around.blobs, options.image) : emptyMap(sizeBytes);
   const overlayPath = `${around.folders.scratch}/${name}.overlay`;
-  const readOnly = options.readOnly ?? false;
+  const { readOnly = false, exportName = name } = options;
   const overlay = around.journal.take(node, { kind: "file", path: overlayPath });
-  const exported = around.journal.take(node, { kind: "export", socketPath: around.socketPath, name });
+  const exported = around.journal.take(node, {
+    kind: "export",
+    socketPath: around.socketPath,
+    name: exportName,
+  });
   const view = await openView({ blobs: around.blobs, map, sizeBytes, overlayPath, readOnly });
-  around.server.addExport(name, view);
-  return new ServedDisk({ name, node, view, entries: [overlay, exported], around });
+  around.server.addExport(exportName, view);
+  return new ServedDisk({ name, exportName, node, view, entries: [overlay, exported], around });
 }
 
 async function openRawDisk(
@@ -73,7 +77,7 @@ async function openRawDisk(
     readOnly,
     signal: around.ending,
   });
-  return new ServedDisk({ name, node, view, entries: [raw], around });
+  return new ServedDisk({ name, exportName: name, node, view, entries: [raw], around });
 }
 
 function sizeOf({ image, sizeBytes = image?.bytes }: OpenDiskOptions): number {
@@ -87,6 +91,7 @@ function sizeOf({ image, sizeBytes = image?.bytes }: OpenDiskOptions): number {
 
 interface DiskParts {
   name: string;
+  exportName: string;
   node: string;
   view: DiskContent;
   /** The journal entries of its overlay and its export, or of its raw file; in the order of taking. */
@@ -95,7 +100,9 @@ interface DiskParts {
 }
 
 export class ServedDisk {
+  /** In the names of its files. */
   readonly name: string;
+  readonly exportName: string;
   readonly view: DiskContent;
   readonly #node: string;
   readonly #entries: readonly number[];
@@ -107,8 +114,9 @@ export class ServedDisk {
   #deviceIsGiven = false;
   #isClosed = false;
 
-  constructor({ name, node, view, entries, around }: DiskParts) {
+  constructor({ name, exportName, node, view, entries, around }: DiskParts) {
     this.name = name;
+    this.exportName = exportName;
     this.view = view;
     this.#node = node;
     this.#entries = entries;
@@ -172,7 +180,7 @@ export class ServedDisk {
   async seal(options: SealOptions): Promise<ImageArtifact> {
     await this.unmount();
     await this.#detach("gently");
-    await this.#around.server.removeExport(this.name);
+    await this.#around.server.removeExport(this.exportName);
     await this.#flush();
     const image = await this.view.seal(options);
     await this.close();
@@ -183,7 +191,7 @@ export class ServedDisk {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     await this.#detach("forcibly");
-    await this.#around.server.removeExport(this.name);
+    await this.#around.server.removeExport(this.exportName);
     await this.view.close();
     for (const entry of this.#entries.toReversed()) this.#around.journal.released(entry);
     this.#isClosed = true;
@@ -199,7 +207,7 @@ export class ServedDisk {
     const path = this.#path("img");
     // An empty file to mount over; not touched again, since from then on it is a file system served from here.
     writeFileSync(path, "", { flag: "wx", mode: 0o600 });
-    const uri = `nbd+unix:///${this.name}?socket=${encodeURI(this.#around.socketPath)}`;
+    const uri = `nbd+unix:///${encodeURIComponent(this.exportName)}?socket=${encodeURI(this.#around.socketPath)}`;
     await this.#attachments.take({ kind: "nbdfuse", path }, () =>
       attachNbdfuse({ uri, path, readOnly: this.view.readOnly, signal: this.#around.ending }),
     );
@@ -218,7 +226,7 @@ export class ServedDisk {
     needRoot("attach a block device");
     const { journal, socketPath, log } = this.#around;
     const { readOnly } = this.view;
-    const request = { socketPath, exportName: this.name, readOnly, log };
+    const request = { socketPath, exportName: this.exportName, readOnly, log };
     const served = !(this.view instanceof RawContent);
     const kernel = served ? await attachKernelNbd(journal, this.#node, request) : undefined;
     if (kernel) {
