@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { TplError } from "../engine/errors.ts";
 import { runTool } from "../engine/run/tool.ts";
-import { attachWays } from "../image/attach/ways.ts";
+import type { AttachWays } from "../image/attach/ways.ts";
 import type { StoreLocation } from "../store/location.ts";
 import { bytes } from "../views/amounts.ts";
 import { debianPackages, installedPackages } from "./debian-packages.ts";
@@ -17,6 +17,8 @@ export interface Finding {
   details: string;
   /** The command, or the thing to do, that mends it. */
   hint?: string;
+  /** Of `attach`: each way, tried by itself. */
+  ways?: AttachWays;
 }
 
 export async function examine(store: StoreLocation): Promise<Finding[]> {
@@ -73,22 +75,35 @@ async function packageFindings(): Promise<Finding[]> {
   });
 }
 
+/** By really attaching a disk. */
 async function attachFinding(): Promise<Finding> {
-  const { kernelNbd, nbdfuse, loop, mount } = await attachWays();
-  const files = kernelNbd.ok || nbdfuse.ok;
-  const devices = kernelNbd.ok || (nbdfuse.ok && loop.ok);
-  const title = "attaching disks";
-  if (devices && mount.ok) {
-    const ways = [...(kernelNbd.ok ? ["the kernel's NBD client"] : []), ...(nbdfuse.ok ? ["nbdfuse"] : [])];
-    return { id: "attach", title, state: "ok", details: ways.join(", ") };
+  const { tryAttaching } = await import("./try-attach.ts");
+  const about = { id: "attach", title: "attaching disks" };
+  let ways: AttachWays;
+  try {
+    ways = await tryAttaching();
+  } catch (error) {
+    return missing(about.id, about.title, error);
   }
+  const { kernelNbd, nbdfuse, loop, mount } = ways;
+  const devices = kernelNbd.ok || (nbdfuse.ok && loop.ok);
+  if (devices && mount.ok)
+    return {
+      ...about,
+      state: "ok",
+      details: kernelNbd.ok
+        ? "devices by the kernel's NBD client"
+        : `loop devices over nbdfuse (not by the kernel's NBD client: ${kernelNbd.why})`,
+      ways,
+    };
+  const files = kernelNbd.ok || nbdfuse.ok;
   const { why = "", hint } = !files ? nbdfuse : !devices ? loop : mount;
   return {
-    id: "attach",
-    title,
+    ...about,
     state: files ? "limited" : "missing",
-    details: files ? `as files, but not mounted: ${why}` : why,
+    details: files ? `as files by nbdfuse, but not mounted: ${why}` : why,
     ...(hint ? { hint } : {}),
+    ways,
   };
 }
 

@@ -9,5 +9,7 @@ it("doctor tells what this machine can do, as text and as tplgraph.doctor/1", as
   expect(ids).toEqual(
     expect.arrayContaining(["packages-run", "attach", "guest-kernel", "accelerator", "store", "store-space"]),
   );
+  const { ways } = findings.find(({ id }: { id: string }) => id === "attach");
+  expect(ways).toMatchObject({ nbdfuse: { ok: true }, loop: { ok: true }, mount: { ok: true } });
   expect((await cli(["doctor"])).stdout).toMatch(/ok +attaching disks: /);
 }, 60_000);

@@ -3,7 +3,7 @@
  * through the library, as a program uses it. Each check is an assertion of `kernel-nbd.test.ts`; they run in order.
  */
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -29,6 +29,23 @@ export const checks: Record<string, () => Promise<void>> = {
     await disk[Symbol.asyncDispose]();
     deepEqual(connected(), []);
     equal(tool("blockdev", "--getsize64", device), "0");
+  },
+
+  async "doctor says that it works, having tried it"() {
+    const doctor = spawnSync(process.execPath, [
+      "/app/dist/cli/main.js",
+      "doctor",
+      "--json",
+      "--store",
+      STORE,
+    ]);
+    const { findings } = JSON.parse(doctor.stdout.toString()) as {
+      findings: { id: string; ways?: object }[];
+    };
+    const works = { ok: true };
+    const ways = { kernelNbd: works, nbdfuse: works, loop: works, mount: works };
+    deepEqual(findings.find(({ id }) => id === "attach")?.ways, ways);
+    deepEqual(connected(), []);
   },
 
   async "is made a file system of, mounted, written, sealed, and mounted read-only as it was left"() {
