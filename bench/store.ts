@@ -2,9 +2,9 @@
  * Images and the store, against cp and openssl, and against casync, in the same run (docs/performance.md, "Images and
  * the store").
  *
- *     node bench/store.ts [--rounds N] [--dir FOLDER] [--root FILE] [--job-store FOLDER]
+ *     node bench/store.ts [--only import|root|seal|job] [--rounds N] [--dir FOLDER] [--root FILE] [--job-store FOLDER]
  *
- * Needs openssl, casync, e2fsprogs, and 8 GiB free in `--dir`. `--root`: an ext4 file (tplgraph artifacts export);
+ * Needs openssl, casync, e2fsprogs, and 25 GiB free in `--dir`. `--root`: an ext4 file (tplgraph artifacts export);
  * without it that line is left out. `--job-store`: a store in which the main job was built, likewise.
  */
 import { execFileSync } from "node:child_process";
@@ -34,6 +34,7 @@ const GIB = 1024 * MIB;
 
 const { values } = parseArgs({
   options: {
+    only: { type: "string" },
     rounds: { type: "string", default: "3" },
     dir: { type: "string", default: tmpdir() },
     root: { type: "string" },
@@ -42,12 +43,16 @@ const { values } = parseArgs({
 });
 const folder = mkdtempSync(join(values.dir, "tplgraph-bench-store-"));
 try {
-  await importOfRandomData(Number(values.rounds));
-  if (values.root) await importOfGrownRoot(values.root);
-  await sealOfLargeImage();
-  if (values["job-store"]) await wholeStore(values["job-store"]);
+  if (isWanted("import")) await importOfRandomData(Number(values.rounds));
+  if (isWanted("root") && values.root) await importOfGrownRoot(values.root);
+  if (isWanted("seal")) await sealOfLargeImage();
+  if (isWanted("job") && values["job-store"]) await wholeStore(values["job-store"]);
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+function isWanted(part: string): boolean {
+  return (values.only ?? part) === part;
 }
 
 async function importOfRandomData(rounds: number): Promise<void> {
@@ -83,26 +88,31 @@ async function importOfGrownRoot(root: string): Promise<void> {
   truncateSync(file, GIB);
   execFileSync("resize2fs", [file], { stdio: "ignore" });
   const store = join(folder, "grown");
-  const blobs = folderBlobs(store);
-  await importFile(blobs, file);
+  await importInto(store, file);
   casyncMake(file);
   truncateSync(file, 4 * GIB);
   execFileSync("resize2fs", [file], { stdio: "ignore" });
   const [before, casyncBefore] = [usedBytes(store), usedBytes(join(folder, "casync"))];
-  const ours = await seconds(() => importFile(blobs, file));
+  const ours = await seconds(() => importInto(store, file));
   const grown = usedBytes(store) - before;
   const casync = await seconds(() => casyncMake(file));
   print("import of the root grown to 4 GiB", `${ours.toFixed(2)} s, +${(grown / MIB).toFixed(2)} MiB`);
   const casyncGrown = usedBytes(join(folder, "casync")) - casyncBefore;
   print("  casync make", `${casync.toFixed(2)} s, +${(casyncGrown / MIB).toFixed(2)} MiB`, ours / casync);
-  blobs.close?.();
   for (const name of ["root", "grown", "casync"]) rmSync(join(folder, name), { recursive: true });
+}
+
+/** With the index written back when it is done, as at the end of a command. */
+async function importInto(store: string, file: string): Promise<void> {
+  const blobs = folderBlobs(store);
+  await importFile(blobs, file);
+  blobs.close?.();
 }
 
 /** 10 GiB of which every chunk is present and different; then 1 MiB changed, together or in 256 places. */
 async function sealOfLargeImage(): Promise<void> {
   const store = join(folder, "large");
-  const blobs = folderBlobs(store);
+  let blobs = folderBlobs(store);
   const sizeBytes = 10 * GIB;
   const first = await openView({ blobs, map: emptyMap(sizeBytes), overlayPath: join(folder, "overlay") });
   const data = Buffer.allocUnsafe(4 * MIB);
@@ -116,24 +126,26 @@ async function sealOfLargeImage(): Promise<void> {
   print("seal of 10 GiB, all written", `${all.toFixed(2)} s`);
   print("  most memory of the process", `${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
   const map = await loadMap(blobs, image!);
+  blobs.close?.();
   for (const [name, places] of [
     ["in one place", 1],
     ["in 16 places of 64 KiB", 16],
     ["in 256 places of 4 KiB", 256],
   ] as const) {
+    blobs = folderBlobs(store);
     const view = await openView({ blobs, map, overlayPath: join(folder, "overlay") });
     const part = Buffer.allocUnsafe(MIB / places);
     for (let place = 0; place < places; place++)
       await view.write((sizeBytes / places) * place + 64 * 1024, randomFillSync(part));
     const before = usedBytes(store);
     const took = await seconds(() => view.seal());
+    blobs.close?.();
     print(
       `seal after 1 MiB of it changed ${name}`,
       `${(took * 1000).toFixed(1)} ms, +${((usedBytes(store) - before) / MIB).toFixed(2)} MiB`,
     );
     await view.close();
   }
-  blobs.close?.();
   rmSync(store, { recursive: true });
 }
 

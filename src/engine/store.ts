@@ -6,6 +6,22 @@ import type { Artifact, Digest, Json } from "./artifact.ts";
 import type { RunEvent } from "./run/event.ts";
 import type { CacheRecord, RunRecord } from "./run/record.ts";
 
+/** What is known of a run when it begins. */
+export interface StartedRun {
+  /** The template's name. */
+  template: string;
+  /** ISO 8601. */
+  at: string;
+  /** Which records it may use until it ends. Absent: not known. */
+  uses?: RecordsInUse;
+}
+
+export interface RecordsInUse {
+  keys: string[];
+  /** Step types, as records' preimages name them: of nodes whose keys are not known yet. */
+  types: string[];
+}
+
 export interface EngineStore {
   /** Nothing can be written: a fully cached run still works, and keeps no run record. */
   readonly readOnly: boolean;
@@ -36,7 +52,7 @@ export interface EngineStore {
   resolveRef(text: string, want: { type: Artifact["type"]; output?: string }): Promise<Artifact>;
   runs: {
     /** A new run begins: its folder is made, with what `runs ls` needs to tell of an unfinished one. */
-    start(run: string, about: { template: string; at: string }): Promise<void>;
+    start(run: string, about: StartedRun): Promise<void>;
     /** Appends lines to a node's log. Buffered; `finish` flushes. */
     log(run: string, node: string, line: string): void;
     /** Keeps an event for whoever follows or looks back at a run that builds something. Buffered as logs are. */

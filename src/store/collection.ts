@@ -1,11 +1,13 @@
 /**
  * What garbage collection would delete, as a function of what there is. Kept is what a ref names, what records used
- * within the limits name, and whatever a build that goes on may use: as long as there is one, all records, and all
- * blobs put since it began. Blobs younger than an hour are kept in any case.
+ * within the limits name, and whatever a build that goes on may use: the records that it said it may use, all of them
+ * where it did not say, those made since it began, and all blobs put since then. Blobs younger than an hour are kept
+ * in any case.
  */
 import type { Artifact } from "../engine/artifact.ts";
 import type { ListedBlob } from "../engine/blobs.ts";
 import type { CacheRecord } from "../engine/run/record.ts";
+import type { RecordsInUse } from "../engine/store.ts";
 import type { KeptRef } from "./refs/refs.ts";
 import type { RunSummary } from "./runs.ts";
 
@@ -20,6 +22,8 @@ export interface Limits {
 export interface LiveRun {
   run: string;
   startMs: number;
+  /** Absent: it may use any record. */
+  uses?: RecordsInUse;
 }
 
 export interface Holdings {
@@ -94,7 +98,8 @@ function judgeRecords(
   const lastUse = lastUses(holdings);
   const isNamed = ({ outputs }: CacheRecord) =>
     Object.values(outputs).some((artifact) => named.has(artifactId(artifact)));
-  const evictable = liveRuns.length > 0 ? [] : records.filter((record) => !isNamed(record));
+  const isInUse = inUseBy(liveRuns);
+  const evictable = records.filter((record) => !isNamed(record) && !isInUse(record));
   evictable.sort((a, b) => lastUse(a) - lastUse(b));
   const evicted: CacheRecord[] = [];
   for (const record of evictable) {
@@ -109,6 +114,15 @@ function judgeRecords(
     evicted,
     isMarked: (place: number) => marks.has(place),
   };
+}
+
+function inUseBy(liveRuns: readonly LiveRun[]): (record: CacheRecord) => boolean {
+  if (liveRuns.some(({ uses }) => uses === undefined)) return () => true;
+  const keys = new Set(liveRuns.flatMap(({ uses }) => uses!.keys));
+  const types = new Set(liveRuns.flatMap(({ uses }) => uses!.types));
+  const sinceMs = Math.min(...liveRuns.map(({ startMs }) => startMs));
+  return ({ key, preimage, at }) =>
+    keys.has(key) || types.has((preimage as { uses?: string }).uses ?? "") || Date.parse(at) >= sinceMs;
 }
 
 /** When a record was made, or last found by a run that has ended: runs keep the keys of their steps. */

@@ -80,10 +80,12 @@ function lookingAt(store: GcStore, options: GcOptions): () => Promise<Holdings> 
     const records = await collect(store.records.list());
     const refs = await store.refs.list();
     const nowMs = store.now();
-    const starting = runs
-      .filter(({ state, at }) => state === "unfinished" && nowMs - Date.parse(at) < STARTING_MS)
-      .map(({ run, at }) => ({ run, startMs: Date.parse(at) }));
-    const liveRuns = [...new Map([...starting, ...journalled].map((live) => [live.run, live])).values()];
+    const going = new Set(journalled.map(({ run }) => run));
+    const started = runs
+      .filter(({ state }) => state === "unfinished")
+      .filter(({ run, at }) => going.has(run) || nowMs - Date.parse(at) < STARTING_MS)
+      .map(({ run, at, uses }) => ({ run, startMs: Date.parse(at), ...(uses ? { uses } : {}) }));
+    const liveRuns = [...new Map([...journalled, ...started].map((live) => [live.run, live])).values()];
     const places = new Map(blobs.map(({ digest }, place) => [digest, place]));
     const parts = new Map<string, Uint32Array>();
     const named = [...refs, ...refs.flatMap(({ former = [] }) => former), ...records];

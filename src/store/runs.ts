@@ -8,7 +8,7 @@ import { appendFileSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TplError } from "../engine/errors.ts";
 import type { RunRecord } from "../engine/run/record.ts";
-import type { EngineStore } from "../engine/store.ts";
+import type { EngineStore, RecordsInUse, StartedRun } from "../engine/store.ts";
 import { readOnlyStore, storeFault, systemCode } from "./fault.ts";
 import { eventFilter, type KeptEvents, readEvents } from "./run-events.ts";
 import { writeAtomically } from "./temporary.ts";
@@ -23,6 +23,8 @@ export interface RunSummary {
   state: "ok" | "failed" | "interrupted" | "unfinished";
   /** Undefined while it is unfinished. */
   record?: RunRecord;
+  /** What an unfinished one may use, where it is known. */
+  uses?: RecordsInUse;
 }
 
 export type Runs = EngineStore["runs"] & {
@@ -186,8 +188,10 @@ function summary(root: string, run: string): RunSummary | undefined {
     const { template, startedAt: at } = record;
     return { run, template: template.name, at, state: stateOf(record), record };
   }
-  const started = readJson<{ template: string; at: string }>(join(root, run, "started.json"));
-  return started && { run, template: started.template, at: started.at, state: "unfinished" };
+  const started = readJson<StartedRun>(join(root, run, "started.json"));
+  if (!started) return undefined;
+  const { template, at, uses } = started;
+  return { run, template, at, state: "unfinished", ...(uses ? { uses } : {}) };
 }
 
 /** A run that was told to end has cancelled steps, and none that failed. */

@@ -33,6 +33,7 @@ it("is made anew by the run after the export that found it", async () => {
 it("is made anew by the run after a verification", async () => {
   const verified = await b.run("artifacts", "verify");
   expect(verified.exitCode).toBe(1);
+  expect(verified.stdout).toContain("templates that need what is not whole: disk\n");
   expect(verified.stderr).toContain("the next run makes anew: made");
   await expectRepair();
 });

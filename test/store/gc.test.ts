@@ -79,6 +79,24 @@ test("a run that has begun and not ended keeps the records, also before it has a
   expect(report).toMatchObject({ records: [], blobs: [], liveRuns: [{ run: "rgoing" }] });
 });
 
+test("a run that has said what it may use keeps that, and the rest goes", async () => {
+  const store = await open(scratchFolder());
+  const about = { template: "t", at: new Date().toISOString() };
+  for (const key of ["hit", "stray", "pending"]) await recordOld(store, key, await putOld(store, key));
+  const pending = (await store.records.get("pending"))!;
+  await store.records.put({ ...pending, preimage: { uses: "lab/late" } });
+  await store.runs.start("rgoing", { ...about, uses: { keys: ["hit"], types: ["lab/late"] } });
+  const journalled = { ...LIMITS, liveRuns: async () => [{ run: "rgoing", startMs: Date.now() }] };
+  const report = await store.collectGarbage(journalled);
+  expect(report.records.map(({ key }) => key)).toEqual(["stray"]);
+  expect(report.blobs).toHaveLength(1);
+
+  // A disk that somebody holds and has not said of what: nothing is evicted.
+  await recordOld(store, "stray", await putOld(store, "stray"));
+  const serve = { run: "rserve", startMs: Date.now() };
+  expect((await store.collectGarbage({ ...LIMITS, liveRuns: async () => [serve] })).records).toEqual([]);
+});
+
 test("what a name stood for stays as long as somebody who asked before may use it", async () => {
   const store = await open(scratchFolder());
   const [first, second] = [await putOld(store, "first"), await putOld(store, "second")];

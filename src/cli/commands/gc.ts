@@ -54,7 +54,7 @@ async function gc(cli: Cli, { keepStorage, keepDays, dryRun = false }: GcFlags):
 function reportText({ records, blobs, runs, kept, liveRuns }: GcReport, did: "freed" | "would free"): string {
   const going = liveRuns.map(({ run }) => run).join(", ");
   return [
-    ...(going ? [`still running, so all records are kept: ${going}`] : []),
+    ...(going ? [`still running, so what they may use is kept: ${going}`] : []),
     `${did} ${bytes(sizeOf(blobs))}: ${count(blobs.length, "blob")}, ${count(records.length, "record")}, ${count(runs.length, "old run")}`,
     `kept ${bytes(kept.bytes)} in ${count(kept.blobs, "blob")}`,
   ].join("\n");

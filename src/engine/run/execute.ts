@@ -11,6 +11,7 @@ import type { Known } from "../key/preimage.ts";
 import { type EvaluateOptions, type Evaluation, evaluate } from "../plan/evaluate.ts";
 import { rememberBuilt } from "../plan/history.ts";
 import type { Plan, PlanNode } from "../plan/plan.ts";
+import type { RecordsInUse } from "../store.ts";
 import { NodeBuilder } from "./build-node.ts";
 import { errorData } from "./error-data.ts";
 import type { RunEvent, Unstamped } from "./event.ts";
@@ -62,6 +63,14 @@ interface NodeState {
 /** What is neither there already nor unwanted. */
 function mayRun(planned: PlanNode): boolean {
   return planned.fate === "miss" || planned.fate === "pending";
+}
+
+/** So that garbage collection can spare these alone. A run that builds nothing ends before that would matter. */
+function recordsInUse({ nodes }: Plan): { uses?: RecordsInUse } {
+  if (!nodes.some(mayRun)) return {};
+  const keys = nodes.map(({ key }) => key).filter((key) => key !== null);
+  const types = nodes.filter(({ fate }) => fate === "pending").map(({ uses }) => uses);
+  return { uses: { keys, types: [...new Set(types)] } };
 }
 
 class Execution {
@@ -133,7 +142,11 @@ class Execution {
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     if (!store.readOnly)
-      await store.runs.start(this.#run, { template: this.#graph.template.name, at: startedAt });
+      await store.runs.start(this.#run, {
+        template: this.#graph.template.name,
+        at: startedAt,
+        ...recordsInUse(this.#plan),
+      });
     this.#emit({ type: "run-started", run: this.#run, plan: this.#plan });
     try {
       this.#pump();
