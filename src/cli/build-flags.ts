@@ -12,6 +12,7 @@ export interface BuildFlags extends ParamFlags {
   target?: string[];
   force?: string[];
   refresh?: boolean;
+  locked?: boolean;
 }
 
 export function addBuildFlags(command: Command): Command {
@@ -27,7 +28,8 @@ export function addPlanFlags(command: Command): Command {
       append,
     )
     .option("--force <step>", "runs this step again, keeps the rest; may be repeated", append)
-    .option("--refresh", "asks again what mutable names stand for");
+    .option("--refresh", "asks again what mutable names stand for")
+    .option("--locked", "takes what mutable names stand for from TEMPLATE.lock");
 }
 
 export function addParamFlag(command: Command): Command {

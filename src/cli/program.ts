@@ -28,6 +28,11 @@ const COMMANDS: readonly Listed[] = [
     summary: "compile templates, run nothing",
     load: () => import("./commands/validate.ts"),
   },
+  {
+    name: "lock",
+    summary: "write down what mutable inputs stand for",
+    load: () => import("./commands/lock.ts"),
+  },
   { name: "artifacts", summary: "what the store holds", load: () => import("./commands/artifacts.ts") },
   { name: "resume", summary: "start the machine of a snapshot", load: () => import("./commands/resume.ts") },
   { name: "serve", summary: "an image as an NBD socket", load: () => import("./commands/serve.ts") },

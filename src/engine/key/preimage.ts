@@ -36,7 +36,9 @@ export interface KeyPreimage {
 /** What is known of a node that others read: its artifacts, or the preimage of its resource. */
 export type Known =
   | { kind: "artifact"; outputs: Record<string, Artifact> }
-  | { kind: "resource"; preimage: KeyPreimage };
+  | { kind: "resource"; preimage: KeyPreimage }
+  /** Nothing but what it would be made from: for comparing definitions, never in a key. See `plan/definition.ts`. */
+  | { kind: "unbuilt"; identity: string };
 
 export interface PreimageParts {
   node: GraphNode;
@@ -89,10 +91,9 @@ function inputIdentity(
   const source = known.get(binding.node);
   if (!source) throw new Error(`bug: the key of a node was asked for before ${binding.node} was known`);
   if (source.kind === "artifact") return artifactIdentity(source.outputs[binding.output]!, binding.path);
-  return {
-    resource: source.preimage as unknown as Json,
-    output: [binding.output, ...binding.path].join("."),
-  };
+  const output = [binding.output, ...binding.path].join(".");
+  if (source.kind === "unbuilt") return { unbuilt: source.identity, output };
+  return { resource: source.preimage as unknown as Json, output };
 }
 
 function artifactIdentity(artifact: Artifact, path: string[]): Json {

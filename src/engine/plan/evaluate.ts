@@ -10,6 +10,7 @@ import type { LoadedPlugin, StepTypes } from "../plugin/plugin.ts";
 import type { StepType } from "../plugin/step.ts";
 import type { CacheRecord } from "../run/record.ts";
 import type { EngineStore } from "../store.ts";
+import type { Pins } from "./pins.ts";
 import { planContext } from "./plan-context.ts";
 
 export interface EvaluateOptions {
@@ -21,6 +22,8 @@ export interface EvaluateOptions {
   refresh?: boolean;
   /** How long the answer for a mutable name holds. Default one day. */
   maxAgeMs?: number;
+  /** What mutable inputs are to stand for, whatever the world says: a lock. */
+  pins?: Pins;
 }
 
 export interface Evaluation {
@@ -43,23 +46,25 @@ export async function evaluate(
   known: ReadonlyMap<string, Known>,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
+  const definition = await define(node, known, options);
+  const key = keyOf(definition.preimage);
+  const record = node.kind === "artifact" ? await options.store.records.get(key) : undefined;
+  return { ...definition, key, record };
+}
+
+/** What a node is made from. Throws what the step type's `resolve` throws. */
+export async function define(
+  node: GraphNode,
+  known: ReadonlyMap<string, Known>,
+  options: EvaluateOptions,
+): Promise<Pick<Evaluation, "preimage" | "resolved" | "refs">> {
   const { type, plugin } = await stepTypeOf(node, options.types);
-  const refs = await resolveRefs(node, options.store);
+  const refs = await resolveRefs(node, options);
   const resolved = (await type.resolve?.(planValues(node, known, refs), contextOf(node, options))) ?? {};
   const tools = await toolVersions(type, options.store.facts);
-  const preimage = preimageOf({
-    node,
-    type,
-    plugin,
-    known,
-    refs,
-    resolved,
-    tools,
-    salt: options.salt ?? "",
-  });
-  const key = keyOf(preimage);
-  const record = type.kind === "artifact" ? await options.store.records.get(key) : undefined;
-  return { key, preimage, resolved, refs, record };
+  const salt = options.salt ?? "";
+  const preimage = preimageOf({ node, type, plugin, known, refs, resolved, tools, salt });
+  return { preimage, resolved, refs };
 }
 
 /** The inputs that are known: literals, artifacts, refs. A resource's values are known only while it is held. */
@@ -83,14 +88,21 @@ export function contextOf(node: GraphNode, options: EvaluateOptions) {
     now: options.now,
     refresh: options.refresh ?? false,
     ...(options.maxAgeMs === undefined ? {} : { maxAgeMs: options.maxAgeMs }),
+    ...(options.pins ? { pins: options.pins } : {}),
   });
 }
 
 /** What the names in a node's inputs stand for now. */
-export async function resolveRefs(node: GraphNode, store: EngineStore): Promise<Map<InputBinding, Artifact>> {
+export async function resolveRefs(
+  node: GraphNode,
+  { store, pins }: Pick<EvaluateOptions, "store" | "pins">,
+): Promise<Map<InputBinding, Artifact>> {
   const refs = new Map<InputBinding, Artifact>();
-  for (const binding of Object.values(node.inputs))
-    if (binding.from === "ref") refs.set(binding, await store.resolveRef(binding.ref, binding));
+  for (const binding of Object.values(node.inputs)) {
+    if (binding.from !== "ref") continue;
+    const ask = () => store.resolveRef(binding.ref, binding);
+    refs.set(binding, await (pins ? pins.ref(binding, ask) : ask()));
+  }
   return refs;
 }
 

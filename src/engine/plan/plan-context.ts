@@ -9,6 +9,7 @@ import { TplError } from "../errors.ts";
 import { fileIdentity } from "../key/tool-version.ts";
 import type { PlanContext } from "../plugin/context.ts";
 import type { EngineStore } from "../store.ts";
+import type { Pins } from "./pins.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -25,14 +26,19 @@ export interface PlanContextOptions {
   refresh: boolean;
   /** How long a mutable name's answer holds, where the step type does not say. */
   maxAgeMs?: number;
+  pins?: Pins;
 }
 
 export function planContext(options: PlanContextOptions): PlanContext {
-  const { folder, facts, now } = options;
+  const { folder, facts, now, pins } = options;
   const hostPath = (path: string) => resolve(folder, path);
   return {
     hostPath,
-    fileDigest: async (path) => fileDigest(hostPath(path), await statFile(hostPath(path), path), facts, now),
+    async fileDigest(path) {
+      const at = hostPath(path);
+      const ask = async () => fileDigest(at, await statFile(at, path), facts, now);
+      return pins ? pins.file(at, path, ask) : ask();
+    },
     readHead: async (path, bytes) => {
       await statFile(hostPath(path), path);
       return readHead(hostPath(path), bytes);
@@ -40,21 +46,26 @@ export function planContext(options: PlanContextOptions): PlanContext {
     async remember<T extends Json>(
       name: string,
       lookUp: () => Promise<T>,
-      { maxAgeMs = options.maxAgeMs ?? DAY_MS } = {},
+      { maxAgeMs = options.maxAgeMs ?? DAY_MS, lockAs = name } = {},
     ) {
-      const known = options.refresh ? undefined : await facts.get(`name:${name}`);
-      if (known && now() - known.at < maxAgeMs) return known.value as T;
-      try {
-        const value = await lookUp();
-        await facts.set(`name:${name}`, value);
-        return value;
-      } catch (error) {
-        // Offline, what it stood for the last time is better than no build; --refresh insists.
-        if (known) return known.value as T;
-        throw error;
-      }
+      if (pins) return (await pins.name(lockAs, () => ask(name, lookUp, maxAgeMs))) as T;
+      return ask(name, lookUp, maxAgeMs);
     },
   };
+
+  async function ask<T extends Json>(name: string, lookUp: () => Promise<T>, maxAgeMs: number): Promise<T> {
+    const known = options.refresh ? undefined : await facts.get(`name:${name}`);
+    if (known && now() - known.at < maxAgeMs) return known.value as T;
+    try {
+      const value = await lookUp();
+      await facts.set(`name:${name}`, value);
+      return value;
+    } catch (error) {
+      // Offline, what it stood for the last time is better than no build; --refresh insists.
+      if (known) return known.value as T;
+      throw error;
+    }
+  }
 }
 
 /** sha256 and size of a file; remembered as long as the file is the same one on disk. */

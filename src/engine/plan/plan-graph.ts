@@ -6,24 +6,14 @@
  * miss, what hangs on it is pending, and the pass is made again.
  */
 
-import type { Json } from "../artifact.ts";
-import { type Position, TplError } from "../errors.ts";
+import { criticalPath } from "../graph/critical-path.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import { explainMiss } from "../key/explain.ts";
 import type { KeyPreimage, Known } from "../key/preimage.ts";
-import { findTool } from "../key/tool-version.ts";
 import type { EngineStore } from "../store.ts";
 import type { Diagnostic } from "../template/diagnostic.ts";
-import {
-  contextOf,
-  type EvaluateOptions,
-  type Evaluation,
-  evaluate,
-  inputsKnown,
-  planValues,
-  resolveRefs,
-  stepTypeOf,
-} from "./evaluate.ts";
+import { type EvaluateOptions, type Evaluation, evaluate, inputsKnown } from "./evaluate.ts";
+import { faultAt, faultsOf } from "./fault.ts";
 import { type History, lastBuilt, lossOf } from "./history.ts";
 import type { Fate, Plan, PlanNode, PlanSummary, Reason } from "./plan.ts";
 import { Recollection, type Remembered } from "./remembered.ts";
@@ -101,7 +91,7 @@ async function fateOf(
   try {
     evaluation = evaluations.get(node.id) ?? (await evaluate(node, pass.known, options));
   } catch (error) {
-    pass.diagnostics.push(diagnosticOf(node, error));
+    pass.diagnostics.push(faultAt(node, error));
     return { fate: "miss", key: null, reason: { code: "input-changed", changed: [] } };
   }
   options.onEvaluated?.(node.id, evaluation);
@@ -203,96 +193,20 @@ async function finish(
   return { graph, nodes, summary: summarise(nodes), diagnostics: pass.diagnostics };
 }
 
-/** What would make a node that has to run fail for certain: a tool that is not there, inputs its step type refuses. */
-async function faultsOf(node: GraphNode, pass: Pass, options: PlanOptions): Promise<Diagnostic[]> {
-  const { type } = await stepTypeOf(node, options.types);
-  const faults: Diagnostic[] = Object.keys(type.tools ?? {})
-    .filter((tool) => !findTool(tool))
-    .map((tool) => ({
-      code: "tool-missing",
-      severity: "error",
-      message: `step "${node.id}" (${node.uses}) runs ${tool}, which is not installed`,
-      hint: "tplgraph doctor says which package has it",
-      where: node.where,
-    }));
-  if (!type.check || pass.diagnostics.some((diagnostic) => diagnostic.where === node.where)) return faults;
-  try {
-    const values = planValues(node, pass.known, await resolveRefs(node, options.store));
-    for (const issue of await type.check(values, contextOf(node, options)))
-      faults.push({
-        code: issue.code,
-        severity: "error",
-        message: `step "${node.id}" (${node.uses}): ${issue.message}`,
-        ...(issue.hint ? { hint: issue.hint } : {}),
-        where: positionOf(node, issue.path),
-      });
-  } catch (error) {
-    faults.push(diagnosticOf(node, error));
-  }
-  return faults;
-}
-
-/** An error of `resolve` or `check`, put where its cause stands in the template as well as that is known. */
-function diagnosticOf(node: GraphNode, error: unknown): Diagnostic {
-  if (!(error instanceof TplError)) throw error;
-  return {
-    code: error.code,
-    severity: "error",
-    message: `step "${node.id}" (${node.uses}): ${error.message}`,
-    ...(error.hint ? { hint: error.hint } : {}),
-    where: error.where ?? placeOf(node, error.message) ?? node.where,
-  };
-}
-
-/** The value in the template that `message` speaks of: a name, or a text inside a literal. */
-function placeOf(node: GraphNode, message: string): Position | undefined {
-  for (const input of Object.values(node.inputs)) {
-    if (input.from === "ref" && message.includes(input.ref)) return input.where;
-    if (input.from !== "literal") continue;
-    const path = pathOfText(input.value, message, []);
-    if (path) return input.positions?.[path.join(".")] ?? input.where;
-  }
-  return undefined;
-}
-
-function pathOfText(value: Json, message: string, path: string[]): string[] | undefined {
-  if (typeof value === "string") return value !== "" && message.includes(value) ? path : undefined;
-  if (typeof value !== "object" || value === null) return undefined;
-  for (const [key, inner] of Object.entries(value)) {
-    const found = pathOfText(inner as Json, message, [...path, key]);
-    if (found) return found;
-  }
-  return undefined;
-}
-
-function positionOf(node: GraphNode, path: readonly (string | number)[]) {
-  const binding = node.inputs[String(path[0])];
-  if (!binding) return node.where;
-  const inner = binding.from === "literal" ? binding.positions?.[path.slice(1).join(".")] : undefined;
-  return inner ?? binding.where;
-}
-
 function summarise(nodes: PlanNode[]): PlanSummary {
   const count = (fate: PlanNode["fate"]) =>
     nodes.filter((node) => node.fate === fate && node.kind === "artifact").length;
+  const [miss, pending] = [count("miss"), count("pending")];
+  const work = miss + pending;
   return {
     hit: count("hit"),
-    miss: count("miss"),
-    pending: count("pending"),
+    miss,
+    pending,
     unneeded: nodes.filter((node) => node.fate === "unneeded").length,
-    estimateSeconds: longestPathSeconds(nodes),
+    estimateSeconds: work === 0 ? 0 : criticalPath(nodes, secondsToCome).length,
   };
 }
 
-function longestPathSeconds(nodes: PlanNode[]): number {
-  const until = new Map<string, number>();
-  let longest = 0;
-  for (const node of nodes) {
-    const own = node.fate === "miss" || node.fate === "pending" ? (node.lastSeconds ?? 0) : 0;
-    let start = 0;
-    for (const need of node.needs) start = Math.max(start, until.get(need) ?? 0);
-    until.set(node.id, start + own);
-    longest = Math.max(longest, start + own);
-  }
-  return longest;
+function secondsToCome({ fate, lastSeconds = 0 }: PlanNode): number {
+  return fate === "miss" || fate === "pending" ? lastSeconds : 0;
 }

@@ -88,6 +88,10 @@ export interface PlanContext {
   remember<T extends Json>(
     name: string,
     lookUp: () => Promise<T>,
-    options?: { maxAgeMs?: number },
+    options?: {
+      maxAgeMs?: number;
+      /** What a lock calls it: the same on every machine. Default: `name`. */
+      lockAs?: string;
+    },
   ): Promise<T>;
 }

@@ -37,9 +37,13 @@ export function archiveDate(
   mirror?: string,
 ): Promise<Archive> {
   // Other sources are another answer, from the moment they are there.
-  return plan.remember(`apt-archive:${suite}:${mirror ?? sourcesIdentity()}`, async () => {
+  const name = `apt-archive:${suite}:${mirror ?? sourcesIdentity()}`;
+  const look = async () => {
     const sources = await Promise.all((await sourcesFor(suite, mirror)).map(release));
     return { sources, epoch: Math.max(...sources.map(({ date }) => Date.parse(date) / 1000)) };
+  };
+  return plan.remember(name, look, {
+    lockAs: `apt-archive:${suite}${mirror === undefined ? "" : `:${mirror}`}`,
   });
 }
 

@@ -1,5 +1,5 @@
 /** A plugin for the command line's tests: steps that need no tool, no disk and no root. */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -50,22 +50,54 @@ export default definePlugin({
     defineStep({
       name: "disk",
       summary: "Make an image of 128 KiB, two chunks",
-      inputs: {},
+      inputs: { pattern: z.string().default("0123456789 ") },
       outputs: { image: image() },
-      async run({ scratch, putImage }) {
+      async run({ inputs, scratch, putImage }) {
         const path = join(await scratch(), "disk");
-        await writeFile(path, Buffer.alloc(128 * 1024, "0123456789 "));
+        await writeFile(path, Buffer.alloc(128 * 1024, inputs.pattern));
         return { image: await putImage(path) };
       },
     }),
     defineStep({
       name: "read",
-      summary: "Read a file, with a tool and this machine's kernel in its key",
-      inputs: { script: z.string(), after: z.string().optional() },
+      summary: "Read a file, with a tool in its key",
+      inputs: { script: z.string() },
       outputs: { said: z.string() },
       tools: { "lab-tool": ["--version"] },
       resolve: async ({ script }, plan) => ({ script: (await plan.fileDigest(script!)).digest }),
       run: async ({ inputs, hostFile }) => ({ said: (await hostFile(inputs.script)).toString("utf8") }),
+    }),
+    defineStep({
+      name: "words",
+      summary: "Say what a file says",
+      inputs: { file: z.string(), after: z.string().optional() },
+      outputs: { said: z.string() },
+      resolve: async ({ file }, plan) => ({ file: (await plan.fileDigest(file!)).digest }),
+      run: async ({ inputs, hostFile }) => ({ said: (await hostFile(inputs.file)).toString("utf8") }),
+    }),
+    defineStep({
+      name: "weather",
+      summary: "Tell the weather, which a file beside the template has",
+      inputs: { of: z.string() },
+      outputs: { said: z.string() },
+      resolve: async ({ of }, plan) => ({
+        weather: await plan.remember(
+          `weather:${plan.hostPath(of!)}`,
+          () => readFile(plan.hostPath(of!), "utf8"),
+          {
+            maxAgeMs: 0,
+            lockAs: "weather",
+          },
+        ),
+      }),
+      run: async ({ resolved }) => ({ said: String(resolved.weather) }),
+    }),
+    defineStep({
+      name: "use",
+      summary: "Use an image",
+      inputs: { image: image() },
+      outputs: { said: z.string() },
+      run: async ({ inputs }) => ({ said: inputs.image.digest }),
     }),
     defineResource({
       name: "bench",
