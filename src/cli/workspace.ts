@@ -39,7 +39,7 @@ export async function openWorkspace(
     config,
     location,
     store,
-    types: () => stepTypes(config, location, store),
+    types: () => pluginsOf(config, factsOf(location.path, store)),
     async [Symbol.asyncDispose]() {
       // A store that could not be opened has been the command's error already.
       const store = await opened?.catch(() => undefined);
@@ -65,11 +65,8 @@ async function open(
   return openStore({ path, parts: artifactParts, ...options });
 }
 
-async function stepTypes(
-  { plugins, folder }: Config,
-  { path }: StoreLocation,
-  store: () => Promise<Store>,
-): Promise<Plugins> {
+/** Step types of the plugins that `config` names. `facts`: where digests of their code are remembered. */
+export async function pluginsOf({ plugins, folder }: Config, facts: EngineStore["facts"]): Promise<Plugins> {
   const { loadPlugins } = await import("../engine/plugin/load.ts");
   const { BUILTIN_PLUGINS } = await import("./builtin-plugins.ts");
   return loadPlugins({
@@ -77,7 +74,7 @@ async function stepTypes(
     version: version(),
     local: plugins,
     packagesFrom: folder,
-    facts: factsOf(path, store),
+    facts,
   });
 }
 

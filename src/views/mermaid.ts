@@ -4,7 +4,19 @@
  */
 import type { Graph, GraphNode } from "../engine/graph/graph.ts";
 
-export function graphMermaid(graph: Graph): string {
+/** A class of nodes that look alike. */
+export interface NodeStyle {
+  name: string;
+  /** Mermaid's own: `fill:#d3f2d9,stroke:#2f7d3f`. */
+  css: string;
+}
+
+export interface MermaidOptions {
+  /** How a node is drawn, by its id. */
+  styleOf?(node: string): NodeStyle;
+}
+
+export function graphMermaid(graph: Graph, { styleOf }: MermaidOptions = {}): string {
   const ids = new Map(graph.nodes.map((node, i) => [node.id, `n${i}`]));
   const lines = ["flowchart LR"];
   for (const node of graph.nodes) lines.push(`  ${ids.get(node.id)}${shape(node)}`);
@@ -17,7 +29,20 @@ export function graphMermaid(graph: Graph): string {
   const resources = graph.nodes.filter((node) => node.kind === "resource").map((node) => ids.get(node.id));
   if (resources.length > 0)
     lines.push("  classDef resource stroke-dasharray: 5 5", `  class ${resources.join(",")} resource`);
+  if (styleOf) lines.push(...styleLines(graph, ids, styleOf));
   return lines.join("\n");
+}
+
+function styleLines(
+  { nodes }: Graph,
+  ids: ReadonlyMap<string, string>,
+  styleOf: (node: string) => NodeStyle,
+): string[] {
+  const styled = Map.groupBy(nodes, ({ id }) => styleOf(id));
+  return [...styled].flatMap(([{ name, css }, alike]) => [
+    `  classDef ${name} ${css}`,
+    `  class ${alike.map(({ id }) => ids.get(id)).join(",")} ${name}`,
+  ]);
 }
 
 function shape(node: GraphNode): string {

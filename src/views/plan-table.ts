@@ -1,6 +1,6 @@
 /** A plan as a table: every step's fate, why, how long it took the last time, its key; and what it comes to. */
 import type { Fate, Plan, PlanNode, PlanSummary } from "../engine/plan/plan.ts";
-import { seconds } from "./amounts.ts";
+import { count, seconds } from "./amounts.ts";
 import type { Colour, Paint } from "./paint.ts";
 import { reasonText } from "./reason.ts";
 import { type Cell, table, titled } from "./table.ts";
@@ -26,8 +26,15 @@ export function summaryLine(summary: PlanSummary): string {
     ...(summary.pending > 0 ? [`${summary.pending} to build unless their inputs come out the same`] : []),
     ...(summary.unneeded > 0 ? [`${summary.unneeded} not needed`] : []),
   ];
-  const estimate = summary.estimateSeconds > 0 ? `; about ${seconds(summary.estimateSeconds)}` : "";
-  return `${parts.join(", ")}${estimate}`;
+  return `${parts.join(", ")}${estimateText(summary)}`;
+}
+
+/** `; about 41.0s along the longest path (*), 2 steps never timed`. */
+function estimateText({ estimateSeconds, unknownSteps, miss, pending }: PlanSummary): string {
+  if (estimateSeconds === 0) return "";
+  const untimed = unknownSteps ? `${count(unknownSteps, "step")} never timed` : "";
+  const path = unknownSteps !== undefined && miss + pending > 1 ? " along the longest path (*)" : "";
+  return `; about ${seconds(estimateSeconds)}${path}${untimed && `, ${untimed}`}`;
 }
 
 const FATES: Record<Fate, Cell & { colour: Colour }> = {
@@ -42,7 +49,7 @@ function row(node: PlanNode): (Cell | string)[] {
     FATES[node.fate],
     printable(node.id),
     { text: node.uses, colour: "dim" },
-    node.lastSeconds === undefined ? "" : seconds(node.lastSeconds),
+    `${node.lastSeconds === undefined ? "" : seconds(node.lastSeconds)}${node.critical ? "*" : " "}`,
     { text: node.key?.slice(0, 12) ?? "", colour: "dim" },
     printable(reasonText(node)),
   ];

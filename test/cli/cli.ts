@@ -23,10 +23,11 @@ export interface Bench extends AsyncDisposable {
   /** Writes a file into the folder. */
   write(name: string, text: string): Promise<void>;
   run(...args: string[]): Promise<Result>;
-  /** As `run`; `onError` sees stderr as it comes, and can signal the process. */
+  /** As `run`; `onError` sees stderr as it comes; it and `onStart` can signal the process. */
   watch(
     args: string[],
     onError: (text: string, kill: (signal: NodeJS.Signals) => void) => void,
+    onStart?: (kill: (signal: NodeJS.Signals) => void) => void,
   ): Promise<Result>;
 }
 
@@ -34,7 +35,7 @@ export async function bench(): Promise<Bench> {
   const folder = await mkdtemp(join(tmpdir(), "tplgraph-cli-"));
   const write = (name: string, text: string) => writeFile(join(folder, name), text);
   await write("tplgraph.config.json", JSON.stringify({ plugins: [lab] }));
-  const watch: Bench["watch"] = (args, onError) =>
+  const watch: Bench["watch"] = (args, onError, onStart) =>
     new Promise((resolve, reject) => {
       const { TPLGRAPH_STORE: _, ...env } = process.env;
       const child = spawn(process.execPath, [main, "--store", join(folder, "store"), ...args], {
@@ -42,6 +43,7 @@ export async function bench(): Promise<Bench> {
         env: { ...env, CI: "true", PATH: `${join(folder, "bin")}:${env.PATH}` },
         stdio: ["ignore", "pipe", "pipe"],
       });
+      onStart?.((signal) => child.kill(signal));
       const result = { stdout: "", stderr: "" };
       child.stdout.setEncoding("utf8").on("data", (text: string) => {
         result.stdout += text;

@@ -53,6 +53,8 @@ export interface PlanNode {
   outputs?: Record<string, Artifact>;
   /** How long it took the last time it was built, in seconds. */
   lastSeconds?: number;
+  /** On the longest path through what would be built. Only where the cost was asked for: see `cost.ts`. */
+  critical?: true;
 }
 
 export interface PlanSummary {
@@ -62,6 +64,8 @@ export interface PlanSummary {
   unneeded: number;
   /** Sum of `lastSeconds` over misses and pending nodes along the longest path. */
   estimateSeconds: number;
+  /** Steps to build of which no past time is known. Only where the cost was asked for. */
+  unknownSteps?: number;
 }
 
 export interface Plan {
