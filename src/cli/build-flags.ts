@@ -1,6 +1,6 @@
 /** The flags that `run` and `plan` share, and what they mean to the planner. */
 import type { Command } from "commander";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 export interface ParamFlags {
   param: Record<string, string>;
@@ -34,7 +34,11 @@ export function addPlanFlags(command: Command): Command {
 
 export function addParamFlag(command: Command): Command {
   return command
-    .option("-p, --param <name=value>", "sets a parameter; may be repeated", addParam, {})
+    .addOption(
+      new Option("-p, --param <name=value>", "sets a parameter; may be repeated")
+        .argParser(addParam)
+        .default({}, "those of the template"),
+    )
     .option("--params <file>", "sets parameters from a file, YAML or JSON");
 }
 

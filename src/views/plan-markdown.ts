@@ -61,7 +61,7 @@ function reviewTitle({ summary }: Review): string {
   return `${count(different, "step")} to build again, ${summary.same} kept`;
 }
 
-/** `2 changed, 5 follow, 1 new, 1 removed, 4 the same. Of these 7 are not in the store: about 2m 10s.` */
+/** `2 changed, 5 standing on these, 1 new, 4 the same. 8 to build: about 2m 10s along the longest path.` */
 export function reviewLine({ summary }: Review): string {
   const { added, changed, follows, removed, same, toBuild, estimateSeconds } = summary;
   const parts = [
@@ -72,7 +72,8 @@ export function reviewLine({ summary }: Review): string {
     `${same} the same`,
   ];
   const cost = estimateSeconds > 0 ? `: about ${seconds(estimateSeconds)} along the longest path` : "";
-  const left = toBuild === 0 ? "The store has all that is needed." : `${toBuild} to build${cost}.`;
+  if (added + changed + follows === 0) return `${parts.join(", ")}.`;
+  const left = toBuild === 0 ? "All of it is built already." : `${toBuild} to build${cost}.`;
   return `${parts.join(", ")}. ${left}`;
 }
 
