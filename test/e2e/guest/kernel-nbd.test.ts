@@ -60,6 +60,10 @@ beforeAll(async () => {
   await bench.run(guest, {});
 }, 400_000);
 
+it("every check was run", () => {
+  expect([...results.keys()]).toEqual(NAMES);
+});
+
 it.each(NAMES)("%s", (name) => {
   const result = results.get(name);
   expect(result, `it was not run; the console ended with:\n${consoleTail.join("\n")}`).toBeDefined();
