@@ -23,7 +23,7 @@ export interface PlannedTemplate {
   options: PlanOptions;
 }
 
-export interface PlanningOptions extends Pick<PlanOptions, "onEvaluated"> {
+export interface PlanningOptions {
   /** What becomes of a plan that would fail: it is told why, and with `tell` there is a plan nevertheless. */
   faults?: "refuse" | "tell";
 }
@@ -34,7 +34,7 @@ export async function planTemplate(
   workspace: Workspace,
   flags: BuildFlags,
   { terminal }: Cli,
-  { faults = "refuse", ...observe }: PlanningOptions = {},
+  { faults = "refuse" }: PlanningOptions = {},
 ): Promise<PlannedTemplate | undefined> {
   const { config } = workspace;
   const types = await workspace.types();
@@ -56,7 +56,7 @@ export async function planTemplate(
     ...(targets ? { targets } : {}),
     ...(lock ? { pins: lock.pins } : {}),
   };
-  const plan = await planWithMemory(graph, memory, { ...options, ...observe });
+  const plan = await planWithMemory(graph, memory, options);
   const unfit = lock ? await faultsAgainstLock(plan, lock, options) : [];
   const diagnostics = unfit.length > 0 ? unfit : plan.diagnostics;
   await tell(diagnostics);

@@ -1,6 +1,5 @@
 /** `tplgraph explain`: why a step would run, or where its cached result came from. */
 import type { Command } from "commander";
-import type { Evaluation } from "../../engine/plan/evaluate.ts";
 import type { CacheRecord } from "../../engine/run/record.ts";
 import type { Store } from "../../store/store.ts";
 import { addPlanFlags, type BuildFlags } from "../build-flags.ts";
@@ -20,14 +19,11 @@ export function define(command: Command, act: Action): void {
 async function explain(cli: Cli, flags: BuildFlags, template: string, step: string): Promise<number> {
   const { terminal } = cli;
   await using workspace = await openWorkspace(cli.flags);
-  const evaluations = new Map<string, Evaluation>();
-  const planned = await planTemplate(template, workspace, flags, cli, {
-    onEvaluated: (node, evaluation) => void evaluations.set(node, evaluation),
-  });
+  const planned = await planTemplate(template, workspace, flags, cli);
   if (!planned) return EXIT.wrongInput;
-  const { plan, store } = planned;
+  const { plan, store, options } = planned;
   const { explainNode } = await import("../../engine/plan/explain-node.ts");
-  const explanation = await explainNode(plan, step, { store, evaluations, producerOf: producers(store) });
+  const explanation = await explainNode(plan, step, { options, producerOf: producers(store) });
   if (cli.flags.json) {
     const { template: about } = plan.graph;
     terminal.out(JSON.stringify({ schema: "tplgraph.explain/1", template: about, ...explanation }, null, 2));

@@ -6,21 +6,20 @@ import { TplError } from "../errors.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import { dataDigest } from "../key/canonical.ts";
 import { codeOf, type Difference, differences } from "../key/explain.ts";
-import type { KeyPreimage } from "../key/preimage.ts";
+import type { KeyPreimage, Known } from "../key/preimage.ts";
 import { changedFiles } from "../plugin/implementation.ts";
 import type { CacheRecord } from "../run/record.ts";
 import type { EngineStore } from "../store.ts";
 import { suggestOrList } from "../template/suggest.ts";
-import type { Evaluation } from "./evaluate.ts";
+import { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.ts";
 import type { Cause, Explanation, LocatedChange, Production } from "./explanation.ts";
 import { lastBuilt } from "./history.ts";
 import { placeOfDifference } from "./locate-change.ts";
 import type { Plan, PlanNode, Reason } from "./plan.ts";
 
 export interface ExplainSources {
-  store: Pick<EngineStore, "records" | "facts">;
-  /** Of every node whose key the plan knows. */
-  evaluations: ReadonlyMap<string, Evaluation>;
+  /** What the plan was made with. */
+  options: EvaluateOptions;
   /** The latest record with an output of this digest. Asked only where a step above was built in another way. */
   producerOf(digest: string): Promise<CacheRecord | undefined>;
 }
@@ -48,6 +47,7 @@ class Explainer {
   readonly #planned: ReadonlyMap<string, PlanNode>;
   readonly #causes = new Map<string, Omit<Cause, "follows">>();
   readonly #visited = new Set<string>();
+  readonly #evaluations = new Map<string, Promise<Evaluation>>();
 
   constructor(plan: Plan, sources: ExplainSources) {
     this.#graph = plan.graph;
@@ -58,7 +58,8 @@ class Explainer {
 
   async explain(planned: PlanNode): Promise<Explanation> {
     const node = this.#nodes.get(planned.id)!;
-    const record = this.#sources.evaluations.get(node.id)?.record;
+    const { key } = planned;
+    const record = planned.fate === "hit" && key !== null ? await this.#records.get(key) : undefined;
     const previous = runs(planned) ? await this.#previous(node) : undefined;
     if (runs(planned)) await this.#findCauses(node);
     return {
@@ -69,7 +70,7 @@ class Explainer {
       key: planned.key,
       where: node.where,
       ...(planned.reason ? { reason: planned.reason } : {}),
-      ...(planned.fate === "hit" && record ? { producedBy: productionOf(record) } : {}),
+      ...(record ? { producedBy: productionOf(record) } : {}),
       ...(previous ? { previous: productionOf(previous) } : {}),
       causes: this.#listed(),
       users: node.kind === "resource" && runs(planned) ? this.#usersOf(node) : [],
@@ -87,7 +88,7 @@ class Explainer {
         for (const need of node.needs) if (runs(this.#planned.get(need)!)) open.push(this.#nodes.get(need)!);
         continue;
       }
-      const evaluation = this.#sources.evaluations.get(node.id);
+      const evaluation = await this.#evaluation(node);
       const previous = reason.changed.length > 0 ? await this.#previous(node) : undefined;
       if (evaluation && previous)
         await this.#blame(node, differences(preimageIn(previous), evaluation.preimage));
@@ -114,7 +115,7 @@ class Explainer {
     }
     const digest = kind === undefined && binding.path.length === 0 ? digestIn(difference.from) : undefined;
     const before = digest && (await this.#sources.producerOf(digest));
-    const now = this.#sources.evaluations.get(above.id);
+    const now = before ? await this.#evaluation(above) : undefined;
     if (!before || !now?.record || before.preimage === null) return false;
     const between = differences(preimageIn(before), now.preimage);
     if (between.length > 0) await this.#blame(above, between);
@@ -161,29 +162,51 @@ class Explainer {
   }
 
   #codeFiles(from: Difference["from"], to: Difference["to"]): Promise<string[] | undefined> {
-    return changedFiles(String(from), String(to), this.#sources.store.facts);
+    return changedFiles(String(from), String(to), this.#sources.options.store.facts);
   }
 
   async #previous(node: GraphNode): Promise<CacheRecord | undefined> {
-    return (await lastBuilt(node, this.#sources.store.records)).record;
+    return (await lastBuilt(node, this.#records)).record;
+  }
+
+  /** As the plan evaluated it; undefined where it could not be. Only what a difference is told of is evaluated again. */
+  async #evaluation(node: GraphNode): Promise<Evaluation | undefined> {
+    if (this.#planned.get(node.id)!.key === null) return undefined;
+    const known = this.#evaluations.get(node.id) ?? this.#evaluate(node);
+    this.#evaluations.set(node.id, known);
+    return known;
+  }
+
+  async #evaluate(node: GraphNode): Promise<Evaluation> {
+    const known = new Map<string, Known>();
+    for (const input of Object.values(node.inputs)) {
+      if (input.from !== "node") continue;
+      const above = this.#nodes.get(input.node)!;
+      const { outputs } = this.#planned.get(above.id)!;
+      const resource = above.kind === "resource" ? await this.#evaluation(above) : undefined;
+      if (resource) known.set(above.id, { kind: "resource", preimage: resource.preimage });
+      else if (outputs) known.set(above.id, { kind: "artifact", outputs });
+    }
+    return evaluate(node, known, this.#sources.options);
+  }
+
+  get #records(): EngineStore["records"] {
+    return this.#sources.options.store.records;
   }
 
   #listed(): Cause[] {
-    const order = this.#graph.nodes.map(({ id }) => id);
+    const places = new Map(this.#graph.nodes.map(({ id }, place) => [id, place]));
+    const dependents = dependentsOf(this.#graph);
     return [...this.#causes.values()]
-      .sort((a, b) => order.indexOf(a.step) - order.indexOf(b.step))
-      .map((cause) => ({ ...cause, follows: this.#followers(cause.step) }));
+      .sort((a, b) => places.get(a.step)! - places.get(b.step)!)
+      .map((cause) => {
+        const follows = below(cause.step, dependents).filter((id) => this.#isBuilt(id));
+        return { ...cause, follows: follows.sort((a, b) => places.get(a)! - places.get(b)!) };
+      });
   }
 
-  #followers(id: string): string[] {
-    const below = new Set([id]);
-    const followers: string[] = [];
-    for (const node of this.#graph.nodes) {
-      if (below.has(node.id) || !node.needs.some((need) => below.has(need))) continue;
-      below.add(node.id);
-      if (node.kind === "artifact" && runs(this.#planned.get(node.id)!)) followers.push(node.id);
-    }
-    return followers;
+  #isBuilt(id: string): boolean {
+    return this.#nodes.get(id)!.kind === "artifact" && runs(this.#planned.get(id)!);
   }
 
   /** Artifact steps that run and hold the resource, directly or through other resources. */
@@ -197,6 +220,25 @@ class Explainer {
     }
     return users;
   }
+}
+
+/** The graph the other way round: what needs each node. */
+function dependentsOf({ nodes }: Graph): Map<string, string[]> {
+  const dependents = new Map<string, string[]>(nodes.map(({ id }) => [id, []]));
+  for (const node of nodes) for (const need of node.needs) dependents.get(need)?.push(node.id);
+  return dependents;
+}
+
+/** Everything that needs `id`, directly or not. */
+function below(id: string, dependents: ReadonlyMap<string, readonly string[]>): string[] {
+  const found = new Set<string>();
+  const open = [...dependents.get(id)!];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (found.has(next)) continue;
+    found.add(next);
+    open.push(...dependents.get(next)!);
+  }
+  return [...found];
 }
 
 /** It would run, or may. */

@@ -26,8 +26,6 @@ export interface PlanOptions extends EvaluateOptions {
   remembered?: Remembered;
   /** Build these and what they need; default everything the template's outputs need. */
   targets?: readonly string[];
-  /** Is handed what was found out of every node whose inputs are known: what an explanation is made from. With it nothing is remembered. */
-  onEvaluated?(node: string, evaluation: Evaluation): void;
 }
 
 /** The plan for `graph`. Faults of the inputs and missing tools come back in `diagnostics`; nothing was touched. */
@@ -57,9 +55,7 @@ async function forward(
   evaluations: Map<string, Evaluation>,
   options: PlanOptions,
 ): Promise<Pass> {
-  const recollection = options.onEvaluated
-    ? undefined
-    : await Recollection.of(graph, options.remembered, options);
+  const recollection = await Recollection.of(graph, options.remembered, options);
   const pass: Pass = { recollection, nodes: new Map(), known: new Map(), diagnostics: [] };
   const forced = new Set(options.force);
   for (const node of graph.nodes) {
@@ -94,7 +90,6 @@ async function fateOf(
     pass.diagnostics.push(faultAt(node, error));
     return { fate: "miss", key: null, reason: { code: "input-changed", changed: [] } };
   }
-  options.onEvaluated?.(node.id, evaluation);
   const { key, preimage, record } = evaluation;
   // Not of a hit, of which nothing is needed any more: in a large graph all preimages are too much to keep.
   if (!record) evaluations.set(node.id, evaluation);
