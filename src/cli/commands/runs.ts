@@ -50,7 +50,7 @@ async function show({ flags, terminal }: Cli, _: object, id?: string): Promise<n
   const run = holding.length > 0 ? await store.runs.get(id!) : await findRun(store, id);
   const own = run ? inUse.filter(({ run: holder }) => holder === run.run) : holding;
   const { outPaint: paint, outColumns: columns } = terminal;
-  if (flags.json) terminal.out(JSON.stringify({ ...(run?.record ?? run), inUse: own }, null, 2));
+  if (flags.json) terminal.out(JSON.stringify({ ...shownRun(id, run), inUse: own }, null, 2));
   else {
     if (run) terminal.out(runTable(run, { paint, ...(columns ? { columns } : {}) }));
     if (own.length > 0) terminal.out(heldLines(own).join("\n"));
@@ -88,6 +88,11 @@ async function logOf(store: Store, run: RunSummary, step: string): Promise<strin
     message: `run ${run.run} has no step "${step}"`,
     hint: suggestOrList(step, steps, "its steps"),
   });
+}
+
+/** A run that has ended is its record. */
+function shownRun(id: string | undefined, run: RunSummary | undefined): object {
+  return run?.record ?? { schema: "tplgraph.run/1", run: id, ...run };
 }
 
 async function disksInUse({ path }: Store) {

@@ -42,6 +42,8 @@ describe.skipIf(process.geteuid!() !== 0)("a mounted image", { timeout: 60_000 }
     const shown = await run("runs", "show", holder!.run);
     expect(shown.stdout).toMatch(new RegExp(`^run ${holder!.run}: goes on \\(pid ${child.pid}\\)`));
     expect(shown.stdout).toContain(`mount ${at("one")} (mount)`);
+    const asJson = JSON.parse((await run("runs", "show", holder!.run, "--json")).stdout);
+    expect(asJson).toMatchObject({ schema: "tplgraph.run/1", run: holder!.run, inUse: [{ pid: child.pid }] });
     const dry = await run("cleanup", "--dry-run");
     expect([dry.exitCode, dry.stdout]).toEqual([0, expect.stringContaining("goes on")]);
     child.kill("SIGINT");
