@@ -16,9 +16,9 @@ export interface BlobStore {
   /**
    * Fills `into` from byte `offset` of the blob on; the range lies within it. The blob is verified against its digest
    * when this object reads the first part of it; later parts come straight from where it lies. Throws as `get` does.
-   * Where a driver has no way that is cheaper than `get`, it has no such method.
+   * Where a driver has no way that is cheaper than `get`, it has no such method. Undefined: it is filled already.
    */
-  readPart?(digest: Digest, offset: number, into: Buffer): Promise<void>;
+  readPart?(digest: Digest, offset: number, into: Buffer): Promise<void> | undefined;
   /**
    * Stores `data` under its digest, which the caller has computed. Atomic and idempotent; nothing is written when it is
    * there. Once it resolves, other processes see the blob, and `data` is the caller's again.

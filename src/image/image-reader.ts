@@ -52,9 +52,11 @@ export class ImageReader {
       into.fill(0);
       return undefined;
     }
-    if (this.#blobs.readPart && (into.length === CHUNK_BYTES || this.#isKnown(index))) {
+    const isKnown = this.#isKnown(index);
+    if (this.#blobs.readPart && (isKnown || into.length === CHUNK_BYTES)) {
       this.#readBytes += into.length;
-      return this.#blobs.readPart(digest, from, into).then(() => this.#setKnown(index));
+      const read = this.#blobs.readPart(digest, from, into);
+      return isKnown ? read : read?.then(() => this.#setKnown(index));
     }
     const load = this.#load(index, digest).finally(() => this.#loading.delete(index));
     this.#loading.set(index, load);

@@ -17,6 +17,7 @@ import { inParallel } from "./in-parallel.ts";
 import { anyPresent, CHUNK_BYTES, type ChunkMap, chunkCount, endOfAlike, withChanges } from "./map.ts";
 import { Overlay } from "./overlay.ts";
 import { RangeLock } from "./range-lock.ts";
+import { allSettled } from "./settled.ts";
 import { storePiece } from "./store-chunks.ts";
 import { asDamagedImage, mapDigest, storeMap } from "./stored-map.ts";
 
@@ -123,20 +124,13 @@ class View implements CowView {
 
   readInto(offset: number, into: Buffer): Promise<void> | undefined {
     this.#checkOpen();
-    const end = offset + into.length;
-    const endBlock = Math.ceil(end / BLOCK_BYTES);
     const waits: Promise<void>[] = [];
-    for (let at = offset; at < end; ) {
-      const block = Math.floor(at / BLOCK_BYTES);
-      const stop = Math.min(this.#dirty.endOfRun(block, endBlock) * BLOCK_BYTES, end);
-      const target = into.subarray(at - offset, stop - offset);
-      const state = this.#dirty.stateOf(block);
-      if (state === "written") waits.push(this.#overlay!.read(target, at));
-      else if (state === "zeroed") target.fill(0);
-      else this.#readImage(target, at, waits);
-      at = stop;
+    try {
+      this.#fill(into, offset, waits);
+    } catch (error) {
+      waits.push(Promise.reject(error));
     }
-    return whenAllSettled(waits);
+    return waits.length === 0 ? undefined : allSettled(waits);
   }
 
   async write(offset: number, data: Buffer): Promise<void> {
@@ -215,6 +209,22 @@ class View implements CowView {
   close(): Promise<void> {
     this.#closed ??= this.#overlay?.close() ?? Promise.resolve();
     return this.#closed;
+  }
+
+  /** Fills `into` with what is shown from `offset` on; what cannot be had at once is added to `waits`. */
+  #fill(into: Buffer, offset: number, waits: Promise<void>[]): void {
+    const end = offset + into.length;
+    const endBlock = Math.ceil(end / BLOCK_BYTES);
+    for (let at = offset; at < end; ) {
+      const block = Math.floor(at / BLOCK_BYTES);
+      const stop = Math.min(this.#dirty.endOfRun(block, endBlock) * BLOCK_BYTES, end);
+      const target = into.subarray(at - offset, stop - offset);
+      const state = this.#dirty.stateOf(block);
+      if (state === "written") waits.push(this.#overlay!.read(target, at));
+      else if (state === "zeroed") target.fill(0);
+      else this.#readImage(target, at, waits);
+      at = stop;
+    }
   }
 
   /** Fills `target` with what the image has from `offset` on; what needs the store is added to `waits`. */
@@ -342,15 +352,6 @@ class View implements CowView {
   #checkOpen(): void {
     if (this.#closed) throw deviceError("ESHUTDOWN", "the view is closed");
   }
-}
-
-/** Rejects with the first error, but not before all have settled: until then they write to the caller's buffer. */
-function whenAllSettled(waits: readonly Promise<void>[]): Promise<void> | undefined {
-  if (waits.length < 2) return waits[0];
-  return Promise.allSettled(waits).then((settled) => {
-    const failed = settled.find((wait) => wait.status === "rejected");
-    if (failed) throw failed.reason;
-  });
 }
 
 /** Adjacent indexes together, up to a piece. */

@@ -3,6 +3,7 @@
  * where its memory came from, but never while the device may still write to it.
  */
 import type { BlockDevice } from "../device.ts";
+import { allSettled } from "../settled.ts";
 import type { PayloadBuffers } from "./payload-buffers.ts";
 import { NBD_ERROR, SIMPLE_REPLY_BYTES } from "./protocol.ts";
 import { writeSimpleReply } from "./reply.ts";
@@ -43,10 +44,11 @@ export function whenFilled(
   buffers: PayloadBuffers,
 ): Buffer | Promise<Buffer> {
   if (reads.length === 0) return reply;
-  return Promise.allSettled(reads).then((settled) => {
-    const failed = settled.find((read) => read.status === "rejected");
-    if (!failed) return reply;
-    buffers.give(reply);
-    throw failed.reason;
-  });
+  return allSettled(reads).then(
+    () => reply,
+    (error) => {
+      buffers.give(reply);
+      throw error;
+    },
+  );
 }

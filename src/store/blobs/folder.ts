@@ -30,9 +30,11 @@ export function folderBlobs(path: string, options: { readOnly?: boolean } = {}):
     async get(digest) {
       return (isLoose(digest) ? undefined : await packs.get(digest)) ?? (await loose.get(digest));
     },
-    async readPart(digest, offset, into) {
-      if (isLoose(digest) || !(await packs.readPart(digest, offset, into)))
-        await loose.readPart(digest, offset, into);
+    readPart(digest, offset, into) {
+      if (isLoose(digest)) return loose.readPart(digest, offset, into);
+      const read = packs.readPart(digest, offset, into);
+      if (read === "filled") return undefined;
+      return read.then((isThere) => (isThere ? undefined : loose.readPart(digest, offset, into)));
     },
     async put(digest, data) {
       const isChunk = data.byteLength === CHUNK_BYTES;

@@ -26,17 +26,25 @@ export class PackFiles {
     this.#folder = folder;
   }
 
-  /**
-   * Fills `into` from `position` on; how many bytes there were. A promise only where it is left to another thread.
-   * Throws or rejects with what `open` and `read` do: ENOENT for no such pack.
-   */
-  read(pack: number, into: Buffer, position: number): number | Promise<number> {
-    const file = this.#use(pack);
-    if (!this.#reads.expectFast(into.length)) return readInPool(file, into, position);
+  /** Fills `into` from `position` on; how many bytes there were. Throws what `open` and `read` do: ENOENT for no such pack. */
+  async read(pack: number, into: Buffer, position: number): Promise<number> {
+    if (this.readHere(pack, into, position) === into.length) return into.length;
+    return await readInPool(this.#use(pack), into, position);
+  }
+
+  /** As `read`, at once in this thread, maybe less; undefined: that may take long, or fails. */
+  readHere(pack: number, into: Buffer, position: number): number | undefined {
+    const file = this.#open.get(pack);
+    if (!file || !this.#reads.expectFast(into.length)) return undefined;
     const began = performance.now();
-    const filled = readHere(file.descriptor, into, position);
-    this.#reads.took(performance.now() - began, into.length);
-    return filled;
+    try {
+      return readSync(file.descriptor, into, 0, into.length, position);
+    } catch {
+      // Whoever reads it in the other way meets the same error.
+      return undefined;
+    } finally {
+      this.#reads.took(performance.now() - began, into.length);
+    }
   }
 
   /** Closes those that nothing reads; the others with the process. */
@@ -66,16 +74,6 @@ export class PackFiles {
 
 export function packPath(folder: string, pack: number): string {
   return join(folder, "packs", `${pack}.pack`);
-}
-
-function readHere(descriptor: number, into: Buffer, position: number): number {
-  let filled = 0;
-  while (filled < into.length) {
-    const count = readSync(descriptor, into, filled, into.length - filled, position + filled);
-    if (count === 0) break;
-    filled += count;
-  }
-  return filled;
 }
 
 async function readInPool(file: OpenPack, into: Buffer, position: number): Promise<number> {

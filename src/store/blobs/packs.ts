@@ -53,20 +53,14 @@ export class Packs {
     return (await this.#read(digest))?.data;
   }
 
-  /** False: it is in no pack. As `BlobStore.readPart`. */
-  async readPart(digest: Digest, offset: number, into: Buffer): Promise<boolean> {
+  /** As `BlobStore.readPart`. A promise of false: it is in no pack. */
+  readPart(digest: Digest, offset: number, into: Buffer): "filled" | Promise<boolean> {
     const known = this.#verified.get(digest);
     if (known) {
-      const filled = await this.#readAt(known, offset, into);
-      if (filled === into.length) return true;
-      // The pack was removed after its chunks were moved, or cut short: looked at from the start.
-      this.#verified.delete(digest);
+      const filled = this.#files.readHere(known.pack, into, known.slot * CHUNK_BYTES + offset);
+      if (filled === into.length) return "filled";
     }
-    const found = await this.#read(digest);
-    if (!found) return false;
-    this.#verified.set(digest, found.place);
-    found.data.copy(into, 0, offset, offset + into.length);
-    return true;
+    return this.#readPart(digest, offset, into);
   }
 
   /** False: there is no such chunk, or it is just being removed. */
@@ -148,13 +142,32 @@ export class Packs {
     return { digests, gone };
   }
 
-  async #read(digest: Digest): Promise<{ data: Buffer; place: Place } | undefined> {
+  async #readPart(digest: Digest, offset: number, into: Buffer): Promise<boolean> {
+    const known = this.#verified.get(digest);
+    if (known) {
+      const filled = await this.#readAt(known, offset, into);
+      if (filled === into.length) return true;
+      // The pack was removed after its chunks were moved, or cut short: looked at from the start.
+      this.#verified.delete(digest);
+    }
+    const isWhole = into.length === CHUNK_BYTES;
+    const found = await this.#read(digest, isWhole ? into : undefined);
+    if (!found) return false;
+    this.#verified.set(digest, found.place);
+    if (!isWhole) found.data.copy(into, 0, offset, offset + into.length);
+    return true;
+  }
+
+  /** Into memory of the caller's where it has some. */
+  async #read(digest: Digest, into?: Buffer): Promise<{ data: Buffer; place: Place } | undefined> {
     const key = keyOf(digest);
     const place = this.#find(key);
     if (!place) return undefined;
-    const data = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    const data = into ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
     const filled = await this.#readAt(place, 0, data);
     if (filled === CHUNK_BYTES && matches(digest, data)) return { data, place };
+    // Somebody else may have written to the caller's memory: no reason to disown a chunk.
+    if (into) return await this.#readAndCopy(digest, into);
 
     const now = this.#find(key);
     if (now && (now.pack !== place.pack || now.slot !== place.slot)) return await this.#read(digest);
@@ -163,6 +176,12 @@ export class Packs {
     if (!this.#readOnly) this.#disown({ digest: key, ...place }, left);
     if (filled === undefined) throw blobMissing(digest);
     throw filled < CHUNK_BYTES ? blobCutShort(digest, filled) : blobCorrupt(digest, data);
+  }
+
+  async #readAndCopy(digest: Digest, into: Buffer): Promise<{ data: Buffer; place: Place } | undefined> {
+    const found = await this.#read(digest);
+    found?.data.copy(into);
+    return found;
   }
 
   /** How many bytes were there; undefined: there is no such pack. */
