@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Explanation } from "../../src/engine/plan/explanation.ts";
+import { explanationText } from "../../src/views/explanation.ts";
 import { type Bench, bench } from "./cli.ts";
 
 //  first ─▶ second ─▶ third ─▶ word
@@ -26,12 +27,13 @@ afterEach(() => b[Symbol.asyncDispose]());
 
 type Document = Explanation & { schema: string };
 
+/** `text`: as it would be printed without `--json`. */
 async function explained(...args: string[]): Promise<{ text: string; json: Document; reason: unknown }> {
-  const [text, json] = await Promise.all([b.run("explain", ...args), b.run("explain", ...args, "--json")]);
-  expect(text).toMatchObject({ exitCode: 0, stderr: "" });
-  const document = JSON.parse(json.stdout) as Document;
-  expect(document.schema).toBe("tplgraph.explain/1");
-  return { text: text.stdout, json: document, reason: document.reason?.code };
+  const { exitCode, stdout, stderr } = await b.run("explain", ...args, "--json");
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  const json = JSON.parse(stdout) as Document;
+  expect(json.schema).toBe("tplgraph.explain/1");
+  return { text: explanationText(json), json, reason: json.reason?.code };
 }
 
 async function built(...args: string[]): Promise<void> {
@@ -168,6 +170,7 @@ it("says of a hit which run made it, when, where and how long that took", async 
   expect(json).toMatchObject({ fate: "hit", causes: [], producedBy: { node: "second" } });
   expect(text).toMatch(/cached: made in \S+ on \S+, \d{4}-\d\d-\d\d .* UTC, by run (r\w+)/);
   expect(text).toContain(`tplgraph runs logs ${json.producedBy?.run} second`);
+  expect((await b.run("explain", "chain.yaml", "second")).stdout).toBe(`${text}\n`);
 });
 
 it("says of a template in another folder what changed since it was built in the first", async () => {

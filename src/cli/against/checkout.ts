@@ -50,11 +50,12 @@ export async function checkOut(revision: string, file: string, signal: AbortSign
 }
 
 async function topOf(real: string, file: string, signal: AbortSignal): Promise<string> {
-  const { exitCode, stdout } = await git(dirname(real), ["rev-parse", "--show-toplevel"], signal);
+  const { exitCode, stdout, stderr } = await git(dirname(real), ["rev-parse", "--show-toplevel"], signal);
   if (exitCode === 0) return realpath(stdout);
   throw new TplError({
     code: "not-in-git",
-    message: `${file} is in no git repository, so it has no revisions to compare it with`,
+    message: `${file} has no revisions to compare it with: ${stderr.split("\n", 1)[0]}`,
+    hint: "it must be in a git repository that git reads for this user",
   });
 }
 

@@ -36,7 +36,26 @@ export function combinations(
       message: `the matrix has an instance whose name is longer than ${LONGEST_NAME} characters: ${instanceName(long)}`,
       hint: "give its parameters shorter names or values",
     });
+  reportClash(all, template, diagnostics);
   return all;
+}
+
+/** Names keep `=` and `,` apart from what values have; tags cannot. */
+function reportClash(all: readonly Combination[], { matrix }: Template, diagnostics: Diagnostics): void {
+  const tags = new Map<string, string>();
+  for (const combination of all) {
+    const name = instanceName(combination);
+    const tag = instanceTag("latest", name);
+    const other = tags.get(tag);
+    tags.set(tag, name);
+    if (other === undefined) continue;
+    diagnostics.error(matrix[0]!.where, {
+      code: "matrix-clash",
+      message: `the matrix has two instances that would both be tagged ${tag}: ${other} and ${name}`,
+      hint: "give values without - and _ that look like another parameter",
+    });
+    return;
+  }
 }
 
 function valuesOf(
@@ -64,7 +83,7 @@ export function instanceName(
 
 /** The tag that an instance's outputs are given where the whole template's would be given `tag`. */
 export function instanceTag(tag: string, instance: string): string {
-  const own = instance.replaceAll("=", "-").replaceAll(",", "_").replaceAll("+", "_");
+  const own = instance.replaceAll("=", "-").replaceAll(",", "_");
   return tag === "latest" ? own : `${tag}-${own}`;
 }
 

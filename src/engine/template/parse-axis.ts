@@ -54,7 +54,7 @@ export function parseAxis(
       diagnostics.error(at, {
         code: "matrix-clash",
         message: `matrix: ${JSON.stringify(labels.get(label))} and ${JSON.stringify(one)} of "${name}" would both be called ${name}=${label}`,
-        hint: "names of instances have letters, digits, '.', '_', '+' and '-': give values that differ in these",
+        hint: "names of instances have letters, digits, '.', '_' and '-': give values that differ in these",
       });
     labels.set(label, one);
   }
@@ -64,5 +64,5 @@ export function parseAxis(
 /** A value as it stands in names: of steps, outputs and refs. */
 export function axisLabel(value: Json): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.replace(/[^A-Za-z0-9._+-]+/g, "_");
+  return text.replace(/[^A-Za-z0-9._-]+/g, "_");
 }

@@ -64,6 +64,18 @@ describe("a matrix", () => {
     expect(diagnostics.map(({ code }) => code)).toEqual(["unknown-step"]);
   });
 
+  it("is refused where two instances would have one tag", async () => {
+    const clashing = TEMPLATE.replace(
+      "size: [8, 16], name: [a, b]",
+      'name: ["1", 1_size-8], size: [8]',
+    ).replace("params: { size: 8,", "params: { size: { type: string },");
+    const { diagnostics } = await compiled(
+      clashing.replace("size: [8]", 'size: ["8", "8_size-8"]').replace('"${{ params.size }}"', "8"),
+    );
+    expect(diagnostics.map(({ code }) => code)).toEqual(["matrix-clash"]);
+    expect(diagnostics[0]!.message).toContain("tagged name-1_size-8_size-8");
+  });
+
   it("is named by step, by id, or by values", async () => {
     const { graph } = await compiled(TEMPLATE);
     expect(nodesMeant(graph!, ["made"])).toEqual(["made"]);
