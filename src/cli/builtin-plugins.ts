@@ -9,6 +9,7 @@ export const BUILTIN_PLUGINS: Readonly<Record<string, BuiltinPlugin>> = {
   provision: { entry: entryOf("provision"), load: () => import("../plugins/provision/index.ts") },
   rsync: { entry: entryOf("rsync"), load: () => import("../plugins/rsync/index.ts") },
   snapshot: { entry: entryOf("snapshot"), load: () => import("../plugins/snapshot/index.ts") },
+  template: { entry: entryOf("template"), load: () => import("../plugins/template/index.ts") },
 };
 
 /** `index.ts` in the sources, `index.js` when built. */

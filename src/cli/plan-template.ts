@@ -50,6 +50,10 @@ export async function planTemplate(
     types,
     now: Date.now,
     refresh: flags.refresh ?? false,
+    async readImageHead(image, bytes) {
+      const { readImageHead } = await import("../image/read-head.ts");
+      return readImageHead(opened.blobs, image, bytes);
+    },
     ...(config.salt === undefined ? {} : { salt: config.salt }),
     ...(config.maxAgeMs === undefined ? {} : { maxAgeMs: config.maxAgeMs }),
     ...(force ? { force } : {}),

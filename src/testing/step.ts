@@ -6,7 +6,7 @@
  *     await using bench = await stepBench();
  *     const { image } = await bench.run(mkfs, { sizeMiB: 64 });
  */
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
@@ -26,6 +26,8 @@ export interface StepBenchOptions {
   folder?: string;
   /** Records instead of running: what tools are to have answered. */
   recording?: Answer;
+  /** What `plan.imageHead` answers with when recording. */
+  imageHead?: Buffer;
   signal?: AbortSignal;
   /** Disks and storage of another kind, the real disk host's for one. Default: `fileServices`. */
   services?: Services;
@@ -67,7 +69,14 @@ export async function stepBench(options: StepBenchOptions = {}): Promise<StepBen
   const held: Scope[] = [];
   const log: string[] = [];
   const progress: StepBench["progress"] = [];
-  const plan = planContext({ folder, facts: store.facts, now: Date.now, refresh: false });
+  const plan = planContext({
+    folder,
+    facts: store.facts,
+    now: Date.now,
+    refresh: false,
+    readImageHead: async (image, bytes) =>
+      options.imageHead?.subarray(0, bytes) ?? readHead(files.imagePath(image), bytes),
+  });
 
   function contextOf(scope: Scope, inputs: Record<string, unknown>, resolved: Record<string, Json>) {
     const { step } = openStepContext({
@@ -135,6 +144,12 @@ export async function stepBench(options: StepBenchOptions = {}): Promise<StepBen
       if (failures.length > 0) throw new AggregateError(failures.map(({ error }) => error));
     },
   };
+}
+
+async function readHead(path: string, bytes: number): Promise<Buffer> {
+  await using file = await open(path);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
+  return buffer.subarray(0, bytesRead);
 }
 
 async function closeAll(scopes: Scope[]): Promise<void> {

@@ -15,7 +15,14 @@ export interface PlanTableOptions {
 export function planTable(plan: Plan, options: PlanTableOptions = {}): string {
   const rows = titled(["fate", "step", "type", "last", "key", "why"], plan.nodes.map(row));
   const lines = table(rows, { ...options, cuttable: 5, right: [3] });
-  return [...lines, "", summaryLine(plan.summary)].join("\n");
+  return [...lines, "", ...unreproducibleLine(plan.nodes), summaryLine(plan.summary)].join("\n");
+}
+
+/** Of the steps that can be cached; of a resource it would say nothing. */
+function unreproducibleLine(nodes: readonly PlanNode[]): string[] {
+  const ids = nodes.filter(({ kind, reproducible }) => kind === "artifact" && reproducible === false);
+  if (ids.length === 0) return [];
+  return [`not reproducible to the byte: ${ids.map(({ id }) => printable(id)).join(", ")}`];
 }
 
 /** `2 cached, 1 to build, 1 not needed; about 41.0s`. */
@@ -51,6 +58,6 @@ function row(node: PlanNode): (Cell | string)[] {
     { text: node.uses, colour: "dim" },
     `${node.lastSeconds === undefined ? "" : seconds(node.lastSeconds)}${node.critical ? "*" : " "}`,
     { text: node.key?.slice(0, 12) ?? "", colour: "dim" },
-    printable(reasonText(node)),
+    printable([reasonText(node), node.note ?? ""].filter((text) => text !== "").join(" · ")),
   ];
 }

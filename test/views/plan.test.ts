@@ -25,6 +25,16 @@ describe("table", () => {
     expect(c).toMatch(/^unneeded +c! +lab\/c! +no step that runs uses it$/);
   });
 
+  it("tells what a step decided to do, and which steps are not reproducible", () => {
+    const noted = planOf(graph, {
+      a: { fate: "hit", key: "01", note: "in place: nothing else is wanted" },
+      b: { fate: "pending", reproducible: false },
+    });
+    const lines = planTable(noted).split("\n");
+    expect(lines[1]).toMatch(/01 +in place: nothing else is wanted$/);
+    expect(lines).toContain("not reproducible to the byte: b");
+  });
+
   it("cuts the why, and nothing else, to the window", () => {
     const changed = Array.from({ length: 9 }, (_, i) => ({
       path: `with.input${i}`,

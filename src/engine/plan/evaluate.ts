@@ -11,7 +11,7 @@ import type { StepType } from "../plugin/step.ts";
 import type { CacheRecord } from "../run/record.ts";
 import type { EngineStore } from "../store.ts";
 import type { Pins } from "./pins.ts";
-import { planContext } from "./plan-context.ts";
+import { planContext, type ReadImageHead } from "./plan-context.ts";
 
 export interface EvaluateOptions {
   store: EngineStore;
@@ -20,6 +20,8 @@ export interface EvaluateOptions {
   salt?: string;
   /** Ask again what mutable names stand for. */
   refresh?: boolean;
+  /** For step types that look at an image while planning. */
+  readImageHead?: ReadImageHead;
   /** How long the answer for a mutable name holds. Default one day. */
   maxAgeMs?: number;
   /** What mutable inputs are to stand for, whatever the world says: a lock. */
@@ -87,6 +89,7 @@ export function contextOf(node: GraphNode, options: EvaluateOptions) {
     facts: options.store.facts,
     now: options.now,
     refresh: options.refresh ?? false,
+    ...(options.readImageHead ? { readImageHead: options.readImageHead } : {}),
     ...(options.maxAgeMs === undefined ? {} : { maxAgeMs: options.maxAgeMs }),
     ...(options.pins ? { pins: options.pins } : {}),
   });

@@ -4,7 +4,7 @@ import { createReadStream, type Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { Digest, Json } from "../artifact.ts";
+import type { Digest, ImageArtifact, Json } from "../artifact.ts";
 import { TplError } from "../errors.ts";
 import { fileIdentity } from "../key/tool-version.ts";
 import type { PlanContext } from "../plugin/context.ts";
@@ -16,6 +16,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** A file changed less than this long ago may change again without its times showing it. */
 const RACY_MS = 2000;
 
+/** The first bytes of a stored image, fewer where it is shorter. Throws ArtifactDamaged. */
+export type ReadImageHead = (image: ImageArtifact, bytes: number) => Promise<Buffer>;
+
 export interface PlanContextOptions {
   /** What relative paths are relative to. */
   folder: string;
@@ -24,6 +27,7 @@ export interface PlanContextOptions {
   now(): number;
   /** Ask again for what is remembered of mutable names. */
   refresh: boolean;
+  readImageHead?: ReadImageHead;
   /** How long a mutable name's answer holds, where the step type does not say. */
   maxAgeMs?: number;
   pins?: Pins;
@@ -39,6 +43,7 @@ export function planContext(options: PlanContextOptions): PlanContext {
       const ask = async () => fileDigest(at, await statFile(at, path), facts, now);
       return pins ? pins.file(at, path, ask) : ask();
     },
+    imageHead: (image, bytes) => imageHead(image, bytes, options),
     readHead: async (path, bytes) => {
       await statFile(hostPath(path), path);
       return readHead(hostPath(path), bytes);
@@ -80,6 +85,18 @@ async function fileDigest(path: string, info: Stats, facts: EngineStore["facts"]
   const value = { digest: `sha256:${hash.digest("hex")}` as Digest, bytes: info.size };
   if (now() - Math.max(info.mtimeMs, info.ctimeMs) > RACY_MS) await facts.set(fact, value);
   return value;
+}
+
+/** An image never changes, so that what was read once holds for good. */
+async function imageHead(image: ImageArtifact, bytes: number, options: PlanContextOptions): Promise<Buffer> {
+  const { facts, readImageHead } = options;
+  const fact = `image-head:${bytes}:${image.digest}`;
+  const known = await facts.get(fact);
+  if (known) return Buffer.from(known.value as string, "base64");
+  if (!readImageHead) throw new Error("bug: nobody said how an image is read here");
+  const head = await readImageHead(image, bytes);
+  await facts.set(fact, head.toString("base64"));
+  return head;
 }
 
 async function readHead(path: string, bytes: number): Promise<Buffer> {

@@ -10,13 +10,14 @@ import { criticalPath } from "../graph/critical-path.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import { explainMiss } from "../key/explain.ts";
 import type { KeyPreimage, Known } from "../key/preimage.ts";
+import { isReproducible } from "../plugin/step.ts";
 import type { EngineStore } from "../store.ts";
 import type { Diagnostic } from "../template/diagnostic.ts";
-import { type EvaluateOptions, type Evaluation, evaluate, inputsKnown } from "./evaluate.ts";
+import { type EvaluateOptions, type Evaluation, evaluate, inputsKnown, stepTypeOf } from "./evaluate.ts";
 import { faultAt, faultsOf } from "./fault.ts";
 import { type History, lastBuilt, lossOf } from "./history.ts";
 import type { Fate, Plan, PlanNode, PlanSummary, Reason } from "./plan.ts";
-import { Recollection, type Remembered } from "./remembered.ts";
+import { Recollection, type Remembered, typesOf } from "./remembered.ts";
 import { targetsPath } from "./targets.ts";
 
 export interface PlanOptions extends EvaluateOptions {
@@ -58,8 +59,12 @@ async function forward(
   const recollection = await Recollection.of(graph, options.remembered, options);
   const pass: Pass = { recollection, nodes: new Map(), known: new Map(), diagnostics: [] };
   const forced = new Set(options.force);
+  const types = await typesOf(graph, options);
   for (const node of graph.nodes) {
-    const base = { id: node.id, uses: node.uses, kind: node.kind, needs: node.needs };
+    const { id, uses, kind, needs } = node;
+    const marks: Pick<PlanNode, "reproducible"> =
+      types.get(uses)!.reproducible === false ? UNREPRODUCIBLE : {};
+    const base = { id, uses, kind, needs, ...marks };
     const hit = forced.has(node.id) || damaged.has(node.id) ? undefined : recollection?.hitOf(node);
     if (!wanted.has(node.id)) pass.nodes.set(node.id, { ...base, fate: "unneeded", key: null });
     else if (hit) {
@@ -72,9 +77,12 @@ async function forward(
   return pass;
 }
 
+/** Of a resource it says nothing: what is made from it does. */
+const UNREPRODUCIBLE = { reproducible: false } as const;
+
 const UPSTREAM: Reason = { code: "upstream", changed: [] };
 
-type Judged = Pick<PlanNode, "fate" | "key" | "reason" | "outputs" | "lastSeconds">;
+type Judged = Pick<PlanNode, "fate" | "key" | "reason" | "outputs" | "lastSeconds" | "note" | "reproducible">;
 
 async function fateOf(
   node: GraphNode,
@@ -90,7 +98,12 @@ async function fateOf(
     pass.diagnostics.push(faultAt(node, error));
     return { fate: "miss", key: null, reason: { code: "input-changed", changed: [] } };
   }
-  const { key, preimage, record } = evaluation;
+  const { key, preimage, record, resolved } = evaluation;
+  const { type } = await stepTypeOf(node, options.types);
+  const marks = {
+    ...(type.note ? { note: type.note(resolved) } : {}),
+    ...(isReproducible(type, resolved) ? {} : UNREPRODUCIBLE),
+  };
   // Not of a hit, of which nothing is needed any more: in a large graph all preimages are too much to keep.
   if (!record) evaluations.set(node.id, evaluation);
   if (node.kind === "resource") {
@@ -102,12 +115,13 @@ async function fateOf(
   if (record && !reason) {
     pass.recollection?.evaluated(node, key, record.outputs);
     pass.known.set(node.id, { kind: "artifact", outputs: record.outputs });
-    return { fate: "hit", key, outputs: record.outputs, lastSeconds: record.seconds };
+    return { fate: "hit", key, outputs: record.outputs, lastSeconds: record.seconds, ...marks };
   }
   const previous = await lastBuilt(node, options.store.records);
   return {
     fate: "miss",
     key,
+    ...marks,
     reason: reason ?? (await lossReason(key, options.store)) ?? reasonOf(previous, preimage),
     ...(previous.record ? { lastSeconds: previous.record.seconds } : {}),
   };

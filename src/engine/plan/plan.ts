@@ -49,6 +49,10 @@ export interface PlanNode {
   key: string | null;
   /** Absent for hits. */
   reason?: Reason;
+  /** What the step type decided to do with these inputs, and why. */
+  note?: string;
+  /** Only where it is so: built again, the outputs may differ. */
+  reproducible?: false;
   /** Known for hits. */
   outputs?: Record<string, Artifact>;
   /** How long it took the last time it was built, in seconds. */

@@ -103,7 +103,8 @@ function sameOutputs(
   return before !== undefined && now !== undefined && JSON.stringify(before) === JSON.stringify(now);
 }
 
-async function typesOf(graph: Graph, options: EvaluateOptions): Promise<Map<string, StepType>> {
+/** The step types of a graph's nodes, by `uses`. */
+export async function typesOf(graph: Graph, options: EvaluateOptions): Promise<Map<string, StepType>> {
   const types = new Map<string, StepType>();
   for (const node of graph.nodes)
     if (!types.has(node.uses)) types.set(node.uses, (await stepTypeOf(node, options.types)).type);

@@ -79,6 +79,8 @@ export interface PlanContext {
   hostPath(path: string): string;
   /** sha256 and size of a host file; remembered by (device, inode, size, mtime, ctime). A missing file is a TplError `file-not-found`. */
   fileDigest(path: string): Promise<{ digest: Digest; bytes: number }>;
+  /** The first `bytes` bytes of a stored image, few: remembered, so that planning again reads none. Throws ArtifactDamaged. */
+  imageHead(image: ImageArtifact, bytes: number): Promise<Buffer>;
   /** The first `bytes` bytes of a host file, fewer where it is shorter: for a look at a superblock. */
   readHead(path: string, bytes: number): Promise<Buffer>;
   /**

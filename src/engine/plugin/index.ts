@@ -24,3 +24,4 @@ export {
   type StepType,
   type ValuesOf,
 } from "./step.ts";
+export { within } from "./within.ts";

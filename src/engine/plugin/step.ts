@@ -35,13 +35,15 @@ interface StepBase<I extends Ports, O extends Ports> {
   tools?: Record<string, readonly string[]>;
   /** What of the machine determines the output: stands in the key. */
   platform?: readonly ("arch" | "kernel")[];
-  /** False: two runs may differ in bytes (a VM ran). Default true. */
-  reproducible?: boolean;
+  /** False: two runs may differ in bytes (a VM ran). Default true. Where it depends on what `resolve` returned: a function. */
+  reproducible?: boolean | ((resolved: Record<string, Json>) => boolean);
   /**
    * Resolves mutable inputs (host files, archive dates) when planning. What it returns stands in the key and
    * comes back to `run` as `step.resolved`. It must read the world through `plan` alone, which remembers.
    */
   resolve?(inputs: PlanValues<I>, plan: PlanContext): Promise<Record<string, Json>>;
+  /** One line for the plan: what the step will do with these inputs, and why, where `resolve` decided that. */
+  note?(resolved: Record<string, Json>): string;
   /** Looks for faults of the inputs before anything is touched. Inputs not known yet (pending) are undefined. */
   check?(inputs: PlanValues<I>, plan: PlanContext): Promise<InputIssue[]>;
 }
@@ -61,6 +63,12 @@ export interface ResourceStepType<I extends Ports = Ports, O extends Ports = Por
 }
 
 export type StepType = ArtifactStepType | ResourceStepType;
+
+/** Whether two runs of a step give the same bytes; `resolved` is what `resolve` returned for its inputs. */
+export function isReproducible(type: StepType, resolved: Record<string, Json>): boolean {
+  const { reproducible = true } = type;
+  return typeof reproducible === "function" ? reproducible(resolved) : reproducible;
+}
 
 /** A step that makes artifacts. The types of `run` follow from the schemas. */
 export function defineStep<I extends Ports, O extends Ports>(

@@ -11,15 +11,24 @@ export { diskTooSmall } from "./disk-too-small.ts";
 export { e2fsck } from "./e2fsck.ts";
 export { clockOf, fixedClock } from "./fixed-clock.ts";
 export { HEAD_BYTES } from "./identify.ts";
+export { imageSuperblock } from "./image-superblock.ts";
 export { DEFAULT_BYTES_PER_INODE, mke2fsArguments } from "./mke2fs.ts";
+export { newSize, newSizeIssues } from "./new-size.ts";
 export { label, MIB, sizeMiB } from "./options.ts";
 export { rawFileFault } from "./raw-file-fault.ts";
 export { readSuperblock } from "./read-superblock.ts";
 export { stampInodes } from "./stamp-inodes.ts";
-export { type Superblock, superblockIn } from "./superblock.ts";
+export {
+  fileSystemBytes,
+  parseSuperblock,
+  SUPERBLOCK_OFFSET,
+  type Superblock,
+  superblockIn,
+} from "./superblock.ts";
 export { compareTrees, type FileDifference } from "./tree/compare-trees.ts";
 export type { TreeEntry } from "./tree/list-tree.ts";
 export { shownPath } from "./tree/shown-path.ts";
+export { mkfs, resize };
 
 export default definePlugin({
   name: "ext4",

@@ -14,11 +14,14 @@ export async function readSuperblock(step: Pick<StepContext, "tool">, file: stri
     { quiet: true },
   );
   const superblock = parseSuperblock(Buffer.from(stdout.replace(/\s+/g, ""), "hex"));
-  if (!superblock)
-    throw new TplError({
-      code: "not-ext4",
-      message: "the image holds no ext4 file system",
-      hint: "make one with ext4/mkfs, or import a file that holds one",
-    });
+  if (!superblock) throw notExt4();
   return superblock;
+}
+
+export function notExt4(): TplError {
+  return new TplError({
+    code: "not-ext4",
+    message: "the image holds no ext4 file system",
+    hint: "make one with ext4/mkfs, or import a file that holds one",
+  });
 }

@@ -2,6 +2,8 @@
 import { definePlugin } from "../../engine/plugin/plugin.ts";
 import { copy } from "./copy.ts";
 
+export { copy };
+
 export default definePlugin({
   name: "rsync",
   summary: "Trees copied into images, nothing lost",

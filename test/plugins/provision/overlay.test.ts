@@ -35,6 +35,7 @@ describe("provision/overlay", () => {
     await using bench = await stepBench();
     const resolved = overlay.resolve!({ files: [{ path: "/a", source: "./missing" }] } as never, {
       hostPath: (path) => path,
+      imageHead: async () => Buffer.alloc(0),
       readHead: async () => Buffer.alloc(0),
       remember: async (_name, lookUp) => lookUp(),
       fileDigest: async (path) => ({ digest: `sha256:of ${path}`, bytes: 0 }),

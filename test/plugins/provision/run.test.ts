@@ -25,6 +25,7 @@ describe("provision/run", () => {
   /** Nothing is remembered: what stands in the key is what the machine has now. */
   const plan: PlanContext = {
     hostPath: (path) => path,
+    imageHead: async () => Buffer.alloc(0),
     readHead: async () => Buffer.alloc(0),
     remember: async (name) => `asked for ${name.split(":")[0]}` as never,
     fileDigest: async (path) => ({ digest: `sha256:of ${path}`, bytes: 0 }),
