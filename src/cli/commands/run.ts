@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { TplError } from "../../engine/errors.ts";
 import type { Plan } from "../../engine/plan/plan.ts";
+import { nodesMeant } from "../../engine/plan/targets.ts";
 import { describeAcquisition } from "../../engine/run/journal.ts";
 import type { RunRecord } from "../../engine/run/record.ts";
 import { parseDuration } from "../../engine/template/duration.ts";
@@ -19,7 +20,7 @@ import { holdOnError, type OnError } from "../on-error.ts";
 import { type PlannedTemplate, planTemplate } from "../plan-template.ts";
 import { type ProgressMode, progressMode, showProgress } from "../progress.ts";
 import { reportRun } from "../run-report.ts";
-import { openWorkspace } from "../workspace.ts";
+import { openWorkspace, type Workspace } from "../workspace.ts";
 
 interface RunFlags extends BuildFlags {
   jobs?: number;
@@ -30,6 +31,8 @@ interface RunFlags extends BuildFlags {
   /** Milliseconds. */
   timeout?: number;
   dryRun?: boolean;
+  /** True: every step; a list: these. */
+  verify?: true | string[];
 }
 
 export function define(command: Command, act: Action): void {
@@ -49,6 +52,10 @@ export function define(command: Command, act: Action): void {
     .option("--result <file>", "writes the run's record to a file, as JSON")
     .option("--timeout <time>", "gives up after this long: 90s, 10m, 1h30m", duration)
     .option("--dry-run", "prints the plan instead")
+    .option(
+      "--verify [steps...]",
+      "after TEMPLATE: builds these steps (default: all) once more and compares the bytes",
+    )
     .action(act(run));
 }
 
@@ -62,6 +69,7 @@ async function run(cli: Cli, flags: RunFlags, template: string): Promise<number>
   const planned = await planTemplate(template, workspace, flags, cli);
   if (!planned) return EXIT.wrongInput;
   const { plan, store } = planned;
+  if (Array.isArray(flags.verify)) nodesMeant(plan.graph, flags.verify);
   const hasWork = plan.summary.miss + plan.summary.pending > 0;
   if (hasWork) await prepareToBuild(store, cli);
   const jobs = flags.jobs ?? workspace.config.jobs;
@@ -69,8 +77,23 @@ async function run(cli: Cli, flags: RunFlags, template: string): Promise<number>
     const { record, interrupted } = await build(planned, cli, { ...flags, ...(jobs ? { jobs } : {}) });
     await reportRun(record, { plan, store, cli, mode: progressMode(flags.progress, cli.terminal) });
     if (flags.result !== undefined) await writeResult(flags.result, record);
-    return exitStatus(record, interrupted);
+    const status = exitStatus(record, interrupted);
+    if (flags.verify === undefined || status !== EXIT.done) return status;
+    return await verify(template, workspace, cli, flags);
   });
+}
+
+/** The plan is made anew: all of it is there now. */
+async function verify(
+  template: string,
+  workspace: Workspace,
+  cli: Cli,
+  { verify, force: _, refresh: __, ...flags }: RunFlags,
+): Promise<number> {
+  const planned = await planTemplate(template, workspace, flags, cli);
+  if (!planned) return EXIT.wrongInput;
+  const { verifyRun } = await import("../verify-run.ts");
+  return await verifyRun(cli, planned, verify === true ? [] : verify!);
 }
 
 async function writeResult(path: string, record: RunRecord): Promise<void> {

@@ -15,6 +15,7 @@ export { imageSuperblock } from "./image-superblock.ts";
 export { DEFAULT_BYTES_PER_INODE, mke2fsArguments } from "./mke2fs.ts";
 export { newSize, newSizeIssues } from "./new-size.ts";
 export { label, MIB, sizeMiB } from "./options.ts";
+export { placeOfBlock } from "./place-of-block.ts";
 export { rawFileFault } from "./raw-file-fault.ts";
 export { readSuperblock } from "./read-superblock.ts";
 export { stampInodes } from "./stamp-inodes.ts";

@@ -59,6 +59,27 @@ export default definePlugin({
       },
     }),
     defineStep({
+      name: "dice",
+      summary: "Throw dice: another image each time",
+      inputs: {},
+      outputs: { image: image() },
+      async run({ scratch, putImage }) {
+        const path = join(await scratch(), "disk");
+        const bytes = Buffer.alloc(128 * 1024, "0123456789 ");
+        bytes.write(`${process.hrtime.bigint()}`.slice(-8), 100_000);
+        await writeFile(path, bytes);
+        return { image: await putImage(path) };
+      },
+    }),
+    defineStep({
+      name: "vm",
+      summary: "Say that it is not reproducible",
+      inputs: { after: image() },
+      outputs: { said: z.string() },
+      reproducible: false,
+      run: async () => ({ said: `${process.hrtime.bigint()}` }),
+    }),
+    defineStep({
       name: "read",
       summary: "Read a file, with a tool in its key",
       inputs: { script: z.string() },
