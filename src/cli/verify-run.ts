@@ -69,8 +69,8 @@ interface Around {
 async function placeOf({ stored, rebuilt }: DifferingOutput, around: Around): Promise<string> {
   if (stored.type !== "image" || rebuilt.type !== "image") return "";
   const { firstDifference } = await import("../image/first-difference.ts");
-  const range = await firstDifference(around.store.blobs, stored, rebuilt);
-  if (!range) return "";
+  const range = await firstDifference(around.store.blobs, stored, rebuilt, { signal: around.signal });
+  if (!range) return `in size: ${stored.bytes} and ${rebuilt.bytes} bytes`;
   const last = range.offset + range.lengthBytes - 1;
   const what = await ownerOf(stored, range.offset, around);
   return `from byte ${range.offset} to ${last}: ${what}`;
@@ -78,10 +78,10 @@ async function placeOf({ stored, rebuilt }: DifferingOutput, around: Around): Pr
 
 /** By e2fsprogs, of the stored image. */
 async function ownerOf(image: ImageArtifact, offset: number, around: Around): Promise<string> {
-  const { parseSuperblock, placeOfBlock, SUPERBLOCK_OFFSET } = await import("../plugins/ext4/index.ts");
+  const { placeOfBlock, SUPERBLOCK_OFFSET, superblockIn } = await import("../plugins/ext4/index.ts");
   const { readImageHead } = await import("../image/read-head.ts");
   const head = await readImageHead(around.store.blobs, image, 2 * SUPERBLOCK_OFFSET);
-  const superblock = parseSuperblock(head.subarray(SUPERBLOCK_OFFSET));
+  const superblock = superblockIn(head);
   if (!superblock) return "the image holds no ext4 file system";
   if (offset >= SUPERBLOCK_OFFSET && offset < 2 * SUPERBLOCK_OFFSET) return "the superblock";
   const { blockSizeBytes } = superblock;

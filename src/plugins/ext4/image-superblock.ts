@@ -2,7 +2,7 @@
 import type { ImageArtifact } from "../../engine/artifact.ts";
 import type { PlanContext } from "../../engine/plugin/context.ts";
 import { notExt4 } from "./read-superblock.ts";
-import { parseSuperblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET, type Superblock } from "./superblock.ts";
+import { SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET, type Superblock, superblockIn } from "./superblock.ts";
 
 /** Throws TplError `not-ext4`, ArtifactDamaged. */
 export async function imageSuperblock(
@@ -10,7 +10,7 @@ export async function imageSuperblock(
   image: ImageArtifact,
 ): Promise<Superblock> {
   const head = await plan.imageHead(image, SUPERBLOCK_OFFSET + SUPERBLOCK_BYTES);
-  const superblock = parseSuperblock(head.subarray(SUPERBLOCK_OFFSET));
+  const superblock = superblockIn(head);
   if (!superblock) throw notExt4();
   return superblock;
 }

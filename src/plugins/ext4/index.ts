@@ -21,7 +21,6 @@ export { readSuperblock } from "./read-superblock.ts";
 export { stampInodes } from "./stamp-inodes.ts";
 export {
   fileSystemBytes,
-  parseSuperblock,
   SUPERBLOCK_OFFSET,
   type Superblock,
   superblockIn,
