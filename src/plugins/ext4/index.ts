@@ -17,7 +17,7 @@ export { newSize, newSizeIssues } from "./new-size.ts";
 export { label, MIB, sizeMiB } from "./options.ts";
 export { placeOfBlock } from "./place-of-block.ts";
 export { rawFileFault } from "./raw-file-fault.ts";
-export { readSuperblock } from "./read-superblock.ts";
+export { notExt4, readSuperblock } from "./read-superblock.ts";
 export { stampInodes } from "./stamp-inodes.ts";
 export {
   fileSystemBytes,

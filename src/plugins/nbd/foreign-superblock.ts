@@ -72,3 +72,8 @@ function text(bytes: Buffer): string {
 function uuid(bytes: Buffer): string {
   return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
+
+/** `head`: the first `HEAD_BYTES` of an image or a file. Undefined: it holds neither. */
+export function foreignIn(head: Buffer): ForeignFileSystem | undefined {
+  return parseXfs(head) ?? parseBtrfs(head.subarray(BTRFS_SUPERBLOCK.offset));
+}

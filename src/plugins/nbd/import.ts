@@ -8,7 +8,7 @@ import type { PlanContext } from "../../engine/plugin/context.ts";
 import { image } from "../../engine/plugin/port.ts";
 import { defineStep, type InputIssue } from "../../engine/plugin/step.ts";
 import { HEAD_BYTES, MIB, rawFileFault } from "../ext4/index.ts";
-import { BTRFS_SUPERBLOCK, parseBtrfs, parseXfs } from "./foreign-superblock.ts";
+import { foreignIn } from "./foreign-superblock.ts";
 
 export const importFile = defineStep({
   name: "import",
@@ -40,7 +40,7 @@ async function faultOf(file: string, plan: PlanContext): Promise<Omit<InputIssue
   try {
     const head = await plan.readHead(file, HEAD_BYTES);
     const sizeBytes = async () => (await plan.fileDigest(file)).bytes;
-    const foreign = parseXfs(head) ?? parseBtrfs(head.subarray(BTRFS_SUPERBLOCK.offset));
+    const foreign = foreignIn(head);
     if (!foreign) return await rawFileFault(file, head, sizeBytes);
     const { type, sizeMiB } = foreign.facts;
     const bytes = await sizeBytes();

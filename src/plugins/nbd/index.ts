@@ -4,6 +4,7 @@ import { attachSource } from "./attach-source.ts";
 import { importFile } from "./import.ts";
 
 export type { FileSystemFacts } from "./file-system-facts.ts";
+export { foreignIn } from "./foreign-superblock.ts";
 export { attachSource };
 
 export default definePlugin({

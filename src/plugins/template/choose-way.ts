@@ -3,6 +3,7 @@
  * features and the number of inodes in a block group. Where those are to be others, it has to be made anew.
  */
 import type { Superblock } from "../ext4/index.ts";
+import type { FileSystemFacts } from "../nbd/index.ts";
 
 export interface Shape {
   /** The whole list, by e2fsprogs' names. Absent: as they are. */
@@ -14,9 +15,14 @@ export interface Shape {
 /** A type, not an interface: it is plain JSON, and stands in a key. */
 export type Way = { way: "in-place" | "rebuild"; why: string };
 
-/** `only`: the template's own choice. */
-export function chooseWay(superblock: Superblock, wanted: Shape, only: "auto" | Way["way"]): Way {
-  const obstacles = obstaclesOf(superblock, wanted);
+/** `source`: its ext4 superblock, or the type of another file system. `only`: the template's own choice. */
+export function chooseWay(
+  source: Superblock | FileSystemFacts["type"],
+  wanted: Shape,
+  only: "auto" | Way["way"],
+): Way {
+  const obstacles =
+    typeof source === "string" ? [`it holds ${source}, not ext4`] : obstaclesOf(source, wanted);
   if (only === "rebuild") return { way: "rebuild", why: "the template asks for it" };
   if (obstacles.length > 0) return { way: "rebuild", why: obstacles.join("; ") };
   return { way: "in-place", why: "features and inode ratio stay as they are" };

@@ -6,24 +6,27 @@
 import * as z from "zod";
 import type { ImageArtifact } from "../../engine/artifact.ts";
 import { TplError } from "../../engine/errors.ts";
-import type { StepContext } from "../../engine/plugin/context.ts";
+import type { PlanContext, StepContext } from "../../engine/plugin/context.ts";
 import { image, type Tree } from "../../engine/plugin/port.ts";
 import { defineStep } from "../../engine/plugin/step.ts";
 import { within } from "../../engine/plugin/within.ts";
 import {
+  DEFAULT_BYTES_PER_INODE,
   fileSystemBytes,
+  HEAD_BYTES,
   imageSuperblock,
   mkfs,
   newSize,
   newSizeIssues,
+  notExt4,
   resize as resizeInPlace,
 } from "../ext4/index.ts";
-import { attachSource, type FileSystemFacts } from "../nbd/index.ts";
+import { attachSource, type FileSystemFacts, foreignIn } from "../nbd/index.ts";
 import { copy } from "../rsync/index.ts";
 import { chooseWay, type Way } from "./choose-way.ts";
 
 const inputs = {
-  image: image(),
+  image: image({ fileVia: "nbd/import" }),
   ...newSize(),
   features: z
     .array(z.string())
@@ -53,18 +56,15 @@ export const resize = defineStep({
   // The kernel stamps and orders what it copies.
   reproducible: ({ way }) => way === "in-place",
   async resolve({ image, features, bytesPerInode, way = "auto" }, plan): Promise<Decision> {
-    const superblock = await imageSuperblock(plan, image!);
-    return {
-      ...chooseWay(superblock, { features, bytesPerInode }, way),
-      bytesPerInode:
-        bytesPerInode ?? Math.max(1024, Math.round(fileSystemBytes(superblock) / superblock.inodes)),
-    };
+    const source = await sourceOf(image!, plan);
+    const chosen = chooseWay(source, { features, bytesPerInode }, way);
+    return { ...chosen, bytesPerInode: bytesPerInode ?? bytesPerInodeOf(source) };
   },
   note: ({ way, why }) => `${way === "rebuild" ? "rebuilds" : "in place"}: ${why}`,
   async check({ image, sizeMiB, freeMiB, features, bytesPerInode, way }, plan) {
     const issues = newSizeIssues({ sizeMiB, freeMiB });
     if (way !== "in-place" || !image) return issues;
-    const chosen = chooseWay(await imageSuperblock(plan, image), { features, bytesPerInode }, way);
+    const chosen = chooseWay(await sourceOf(image, plan), { features, bytesPerInode }, way);
     if (chosen.way === "in-place") return issues;
     return [...issues, { path: ["way"], ...needsRebuild(chosen.why) }];
   },
@@ -93,6 +93,20 @@ function needsRebuild(why: string) {
 /** What a rebuilt file system gets for its inode ratio stands beside the way. */
 type Decision = Way & { bytesPerInode: number };
 
+/** Its superblock, or the type of another file system that can be attached. Throws TplError `not-ext4`. */
+async function sourceOf(image: ImageArtifact, plan: PlanContext) {
+  const superblock = await imageSuperblock(plan, image);
+  if (superblock) return superblock;
+  const foreign = foreignIn(await plan.imageHead(image, HEAD_BYTES));
+  if (foreign) return foreign.facts.type;
+  throw notExt4();
+}
+
+function bytesPerInodeOf(source: Awaited<ReturnType<typeof sourceOf>>): number {
+  if (typeof source === "string") return DEFAULT_BYTES_PER_INODE;
+  return Math.max(1024, Math.round(fileSystemBytes(source) / source.inodes));
+}
+
 type Made = { image: ImageArtifact };
 
 interface Rebuild {
@@ -107,12 +121,13 @@ async function rebuild(step: StepContext, wanted: Rebuild): Promise<Made> {
   const { sizeMiB, freeMiB, features, bytesPerInode } = wanted;
   const source = await within<{ tree: Tree; facts: FileSystemFacts }>(step, attachSource, {
     from: wanted.image,
+    read: "whole",
   });
   const { facts } = source;
   const fresh = await within<Made>(step, mkfs, {
     sizeMiB: sizeMiB ?? roomFor(facts.usedMiB + freeMiB!),
-    features: features ?? madeWith(facts.features),
-    ...(facts.label === "" ? {} : { label: facts.label }),
+    ...(features ? { features } : madeWith(facts)),
+    ...labelOf(facts),
     bytesPerInode,
   });
   const copied = await within<Made>(step, copy, { from: source.tree, image: fresh.image });
@@ -126,7 +141,13 @@ function roomFor(mib: number): number {
   return Math.ceil(mib * 1.1) + 64;
 }
 
-/** What mke2fs can be told: not what shows only that the file system is in use. */
-function madeWith(features: readonly string[]): string[] {
-  return features.filter((name) => name !== "needs_recovery" && name !== "orphan_present");
+/** Features of the source, as far as mke2fs can be told of them: not what shows only that it is in use. */
+function madeWith({ type, features }: FileSystemFacts) {
+  if (type !== "ext4") return {};
+  return { features: features.filter((name) => name !== "needs_recovery" && name !== "orphan_present") };
+}
+
+/** At most 16 bytes go into ext4's superblock, and other file systems' may be longer. */
+function labelOf({ label }: FileSystemFacts) {
+  return label === "" || Buffer.byteLength(label) > 16 ? {} : { label };
 }
