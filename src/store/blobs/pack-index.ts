@@ -2,6 +2,7 @@
  * Where packed chunks lie: `packs/index.sqlite`, shared by all processes that have the store open. A row is written
  * after its chunk's bytes. A pack has a row before it has a file, and its number is never given out again.
  */
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { atomically, hasWriters, openDatabaseFile, reportingFaults } from "../sqlite-file.ts";
@@ -43,8 +44,8 @@ export class PackIndex {
   readonly #forget: StatementSync;
   readonly #removeStale: StatementSync;
   readonly #hasPack: StatementSync;
-  /** Opened while nobody wrote, so it shows what was there then. */
-  readonly #isFrozen: boolean;
+  /** The file's time, where it was opened while nobody wrote: it shows what was there then. */
+  readonly #frozenMs: number | undefined;
 
   /** `folder`: the store's. Undefined when there is none and none may be made. Throws TplError `store-…`. */
   static open(folder: string, mode: "read" | "write"): PackIndex | undefined {
@@ -55,19 +56,19 @@ export class PackIndex {
       tables: TABLES,
       ifDamaged: "what was in the packs beside it is built again",
     };
-    const isFrozen = mode === "read" && !hasWriters(path);
+    const frozenMs = mode === "read" && !hasWriters(path) ? timeOf(path) : undefined;
     const database = openDatabaseFile(file, mode);
-    return database && reportingFaults(file, () => new PackIndex(database, file, { isFrozen }));
+    return database && reportingFaults(file, () => new PackIndex(database, file, frozenMs));
   }
 
   private constructor(
     database: DatabaseSync,
     file: { path: string; ifDamaged: string },
-    { isFrozen }: { isFrozen: boolean },
+    frozenMs: number | undefined,
   ) {
     this.#database = database;
     this.#file = file;
-    this.#isFrozen = isFrozen;
+    this.#frozenMs = frozenMs;
     database.exec(`PRAGMA wal_autocheckpoint = ${PAGES_A_CHECKPOINT}`);
     const same = "digest = ? AND pack = ? AND slot = ?";
     this.#find = database.prepare("SELECT pack, slot, putMs FROM chunks WHERE digest = ?");
@@ -79,9 +80,10 @@ export class PackIndex {
     this.#hasPack = database.prepare("SELECT 1 FROM packs WHERE pack = ?");
   }
 
-  /** Whether another process writes now, while this shows what was there before. */
+  /** Whether another process writes now, or has written, while this shows what was there before. */
   get isOutdated(): boolean {
-    return this.#isFrozen && hasWriters(this.#file.path);
+    if (this.#frozenMs === undefined) return false;
+    return hasWriters(this.#file.path) || timeOf(this.#file.path) !== this.#frozenMs;
   }
 
   find(digest: Uint8Array): (Place & { putMs: number }) | undefined {
@@ -176,6 +178,10 @@ export class PackIndex {
   #atomically<T>(act: () => T): T {
     return this.#run(() => atomically(this.#database, act));
   }
+}
+
+function timeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }
 
 export function indexPath(folder: string): string {

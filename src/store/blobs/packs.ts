@@ -169,6 +169,7 @@ export class Packs {
     // Somebody else may have written to the caller's memory: no reason to disown a chunk.
     if (into) return await this.#readAndCopy(digest, into);
 
+    this.#reopenIfOutdated();
     const now = this.#find(key);
     if (now && (now.pack !== place.pack || now.slot !== place.slot)) return await this.#read(digest);
     if (!now) return undefined;
@@ -208,11 +209,14 @@ export class Packs {
   }
 
   #find(key: Buffer) {
-    const found = this.#opened()?.find(key);
-    if (found || !this.#index?.isOutdated) return found;
+    return this.#opened()?.find(key) ?? (this.#reopenIfOutdated() ? this.#opened()?.find(key) : undefined);
+  }
+
+  #reopenIfOutdated(): boolean {
+    if (!this.#index?.isOutdated) return false;
     this.#index.close();
     this.#index = undefined;
-    return this.#opened()?.find(key);
+    return true;
   }
 
   /** Undefined: nothing was ever packed. */

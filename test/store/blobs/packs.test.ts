@@ -188,6 +188,23 @@ describe("reclaiming", () => {
     await expectWhole(open(path), new Map([...chunks, ...more]));
   });
 
+  test("is noticed by who opened the index before, without permission to write", async () => {
+    const path = scratchFolder();
+    const writer = folderBlobs(path);
+    const chunks = await putChunks(writer, 10);
+    writer.close?.();
+    const reader = open(path, { readOnly: true });
+    expect(await reader.has([...chunks.keys()][0]!)).toBe(true);
+    const collector = folderBlobs(path);
+    for (const digest of [...chunks.keys()].slice(0, 5)) {
+      await collector.remove(digest);
+      chunks.delete(digest);
+    }
+    await collector.reclaim!();
+    collector.close?.();
+    await expectWhole(reader, chunks);
+  });
+
   test("takes a pack away from who writes to it, and no chunk is lost", async () => {
     const path = scratchFolder();
     const writer = open(path);
