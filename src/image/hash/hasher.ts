@@ -5,6 +5,7 @@
 import { availableParallelism } from "node:os";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { DIGEST_BYTES } from "../map.ts";
 import { hashPiece, PIECE_BYTES } from "./hash-piece.ts";
 import type { HashAnswer, HashRequest } from "./protocol.ts";
 
@@ -62,11 +63,11 @@ class HashThread {
       execArgv: [],
     });
     this.#worker.unref();
-    this.#worker.on("message", ({ id, digests }: HashAnswer) => {
-      const asked = this.#asked.get(id)!;
-      this.#asked.delete(id);
+    this.#worker.on("message", (answer: HashAnswer) => {
+      const asked = this.#asked.get(answer.id)!;
+      this.#asked.delete(answer.id);
       if (this.#asked.size === 0) this.#worker.unref();
-      asked.resolve(digests.map((digest) => digest && Buffer.from(digest)));
+      asked.resolve(digestsOf(answer));
     });
     this.#worker.on("error", (error: Error) => this.#fail(error));
     this.#worker.on("exit", () => this.#fail(new Error("bug: a hashing thread has ended")));
@@ -97,4 +98,11 @@ class HashThread {
     for (const { reject } of this.#asked.values()) reject(error);
     this.#asked.clear();
   }
+}
+
+function digestsOf({ digests, zeros }: HashAnswer): (Buffer | null)[] {
+  const all = Buffer.from(digests.buffer, digests.byteOffset, digests.length);
+  return Array.from({ length: all.length / DIGEST_BYTES }, (_, place) =>
+    zeros.includes(place) ? null : all.subarray(place * DIGEST_BYTES, (place + 1) * DIGEST_BYTES),
+  );
 }

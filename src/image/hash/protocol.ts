@@ -9,6 +9,8 @@ export interface HashRequest {
 
 export interface HashAnswer {
   id: number;
-  /** As of `hashPiece`; a Buffer arrives as what it is made of. */
-  digests: (Uint8Array | null)[];
+  /** 32 bytes for each chunk, in one piece: sixteen small ones would take most of the memory of a long seal. */
+  digests: Uint8Array;
+  /** Which chunks are zeros, by their places. */
+  zeros: number[];
 }
