@@ -163,7 +163,7 @@ test("killed at any moment, it leaves a store that is whole, and the next one fi
   expect(await countRecords(store)).toBe(0);
   expect((await store.collectGarbage(LIMITS)).kept).toEqual({ blobs: 1, bytes: 5 });
   expect(existsSync(path)).toBe(true);
-});
+}, 60_000);
 
 async function countRecords(store: Store): Promise<number> {
   let count = 0;
