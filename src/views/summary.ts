@@ -123,11 +123,13 @@ function nextCommands(record: RunRecord): string[] {
 }
 
 function nameFor(record: RunRecord, output: string): string {
-  const ref = record.refs[0] ?? Object.values(record.instances ?? {})[0]?.refs[0];
-  if (ref === undefined) return record.outputs[output]!.digest;
-  const { type } = record.outputs[output]!;
-  const alone = Object.values(record.outputs).filter((artifact) => artifact.type === type).length === 1;
-  return alone ? ref : `${ref}#${output}`;
+  const artifact = record.outputs[output]!;
+  const [name] = namesOf(record, output, artifact);
+  if (name === undefined) return artifact.digest;
+  const [ref] = name.split("#", 1);
+  const instance = Object.values(record.instances ?? {}).find(({ refs }) => refs.includes(ref!));
+  const beside = Object.values((instance ?? record).outputs);
+  return beside.filter(({ type }) => type === artifact.type).length === 1 ? ref! : name;
 }
 
 function section(title: string, lines: readonly string[], paint: Paint): string {

@@ -104,6 +104,12 @@ describe("a matrix", () => {
     expect((await b.run("run", "many.yaml")).stdout).toContain("many:word-bye#said");
   });
 
+  it("has its steps explained by their full names", async () => {
+    const { exitCode, stderr } = await b.run("explain", "many.yaml", "second");
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("hint: name one of second[word=hello], second[word=bye]");
+  });
+
   it("builds one instance alone, by its values", async () => {
     const { stdout } = await b.run("run", "many.yaml", "--target", "word=bye", "--tag", "other:v1", "--json");
     const record = JSON.parse(stdout);

@@ -31,6 +31,16 @@ describe("summary", () => {
     expect(text).toContain("tplgraph resume lab:latest\n  tplgraph artifacts export lab:latest -o lab.ext4");
   });
 
+  it("names a matrix's outputs as their instances have them", () => {
+    const rootfs = { type: "image", digest: DIGEST, bytes: 2 ** 20 } as const;
+    const instance = { params: { size: 1 }, outputs: { rootfs }, refs: ["lab:size-1"] };
+    const text = runSummary(
+      recordOf({ outputs: { "rootfs[size=1]": rootfs }, instances: { "size=1": instance } }),
+    );
+    expect(text).toMatch(/rootfs\[size=1\] +image +1 MiB +sha256:abababababab +lab:size-1#rootfs/);
+    expect(text).toContain("tplgraph artifacts export lab:size-1 -o lab.ext4");
+  });
+
   it("fits in a narrow window", () => {
     const nodes = { "a-step-with-a-name": { status: "built" as const, key: "k", seconds: 20 } };
     for (const line of runSummary(recordOf({ nodes }), { columns: 40 }).split("\n"))

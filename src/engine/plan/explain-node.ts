@@ -31,13 +31,18 @@ export async function explainNode(plan: Plan, id: string, sources: ExplainSource
     throw new TplError({
       code: "unknown-step",
       message: `${plan.graph.template.file} has no step "${id}"`,
-      hint: suggestOrList(
+      hint: stepHint(
         id,
         plan.nodes.map((node) => node.id),
-        "its steps",
       ),
     });
   return new Explainer(plan, sources).explain(planned);
+}
+
+/** In a matrix, a step has values behind its name. */
+function stepHint(word: string, ids: readonly string[]): string {
+  const instances = ids.filter((id) => id.startsWith(`${word}[`));
+  return instances.length > 0 ? `name one of ${instances.join(", ")}` : suggestOrList(word, ids, "its steps");
 }
 
 class Explainer {
