@@ -7,14 +7,19 @@ import { findTool } from "../key/tool-version.ts";
 import type { Diagnostic } from "../template/diagnostic.ts";
 import { contextOf, type EvaluateOptions, planValues, resolveRefs, stepTypeOf } from "./evaluate.ts";
 
+interface Found {
+  known: ReadonlyMap<string, Known>;
+  diagnostics: readonly Diagnostic[];
+}
+
 /** What would make a node that has to run fail for certain: a tool that is not there, inputs its step type refuses. */
 export async function faultsOf(
   node: GraphNode,
-  { known, diagnostics }: { known: ReadonlyMap<string, Known>; diagnostics: readonly Diagnostic[] },
+  found: Found,
   options: EvaluateOptions,
 ): Promise<Diagnostic[]> {
   const { type } = await stepTypeOf(node, options.types);
-  const faults: Diagnostic[] = Object.keys(type.tools ?? {})
+  const missing: Diagnostic[] = Object.keys(type.tools ?? {})
     .filter((tool) => !findTool(tool))
     .map((tool) => ({
       code: "tool-missing",
@@ -23,6 +28,17 @@ export async function faultsOf(
       hint: "tplgraph doctor says which package has it",
       where: node.where,
     }));
+  return [...missing, ...(await inputFaults(node, found, options))];
+}
+
+/** What its step type refuses of the inputs that are known: certain also for a node that waits for others. */
+export async function inputFaults(
+  node: GraphNode,
+  { known, diagnostics }: Found,
+  options: EvaluateOptions,
+): Promise<Diagnostic[]> {
+  const { type } = await stepTypeOf(node, options.types);
+  const faults: Diagnostic[] = [];
   if (!type.check || diagnostics.some((diagnostic) => diagnostic.where === node.where)) return faults;
   try {
     const values = planValues(node, known, await resolveRefs(node, options));

@@ -14,7 +14,7 @@ import { isReproducible } from "../plugin/step.ts";
 import type { EngineStore } from "../store.ts";
 import type { Diagnostic } from "../template/diagnostic.ts";
 import { type EvaluateOptions, type Evaluation, evaluate, inputsKnown, stepTypeOf } from "./evaluate.ts";
-import { faultAt, faultsOf } from "./fault.ts";
+import { faultAt, faultsOf, inputFaults } from "./fault.ts";
 import { type History, lastBuilt, lossOf } from "./history.ts";
 import type { Fate, Plan, PlanNode, PlanSummary, Reason } from "./plan.ts";
 import { Recollection, type Remembered, typesOf } from "./remembered.ts";
@@ -195,8 +195,9 @@ async function finish(
         fate: certainly.has(node.id) ? "miss" : "pending",
         reason: UPSTREAM,
       });
-    if (pass.nodes.get(node.id)!.fate === "miss")
-      pass.diagnostics.push(...(await faultsOf(node, pass, options)));
+    const { fate } = pass.nodes.get(node.id)!;
+    if (fate === "miss") pass.diagnostics.push(...(await faultsOf(node, pass, options)));
+    if (fate === "pending") pass.diagnostics.push(...(await inputFaults(node, pass, options)));
   }
   const nodes = graph.nodes.map((node) => pass.nodes.get(node.id)!);
   return { graph, nodes, summary: summarise(nodes), diagnostics: pass.diagnostics };

@@ -132,6 +132,22 @@ describe("run --verify", () => {
   });
 });
 
+describe("ext4/resize", () => {
+  it("without a size is refused before what it waits for is built", async () => {
+    const cwd = join(folder.path, "here");
+    const steps = `
+  disk: { uses: ext4/mkfs, with: { sizeMiB: 77 } }
+  grown: { uses: ext4/resize, with: { image: "\${{ steps.disk.image }}" } }`;
+    writeFileSync(join(cwd, "sizeless.yaml"), `name: sizeless\nsteps:${steps}\n`);
+    const { exitCode, stderr } = await cli(["run", "sizeless.yaml"], {
+      cwd,
+      env: { TPLGRAPH_STORE: join(cwd, "store") },
+    });
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/^sizeless\.yaml:4:3 error wrong-value: .*neither by sizeMiB nor by freeMiB/m);
+  });
+});
+
 describe("template/resize", () => {
   it("tells in the plan which way it takes, and why", async () => {
     const cwd = join(folder.path, "here");
