@@ -53,7 +53,11 @@ async function liveProgress(terminal: Terminal): Promise<Progress> {
   const { stderr } = process;
   const view = ttyProgress({
     write: (text) => void stderr.write(text),
-    size: () => ({ columns: stderr.columns || 80, rows: stderr.rows || 24 }),
+    size() {
+      // Asked of the terminal itself: Node's `columns` change a moment after the terminal has wrapped what is drawn.
+      const [columns, rows] = stderr.getWindowSize();
+      return { columns: columns || 80, rows: rows || 24 };
+    },
     now: Date.now,
     paint: terminal.errPaint,
   });

@@ -33,6 +33,16 @@ export interface TtyProgress {
 /** Above this many steps, cached ones are counted and not listed. */
 const LISTED_HITS = 40;
 
+/**
+ * The whole row, before it is written (ECMA-48, 8.3.41 EL): so it also forgets that it was once wrapped, which would
+ * join it with the next one in a wider window. And all from the cursor on (8.3.39 ED).
+ */
+const CLEAR_LINE = "\u001b[2K";
+const CLEAR_BELOW = "\u001b[J";
+/** Terminals disagree on how wide some characters are: a line that is wider there than here still takes one row. */
+const NO_WRAP = "\u001b[?7l";
+const WRAP = "\u001b[?7h";
+
 /** Nobody sees more than ten pictures a second; the timer and the events share this limit. */
 const REDRAW_MS = 100;
 
@@ -46,20 +56,24 @@ export function ttyProgress(options: TtyProgressOptions): TtyProgress {
   let drawnMs = Number.NEGATIVE_INFINITY;
   let active = true;
 
-  const erase = () => {
+  /** Up to the first row of the live part. */
+  const toFirstRow = () => {
     const { columns } = size();
     // A window made narrower has wrapped the lines that were drawn.
     const rows = drawn.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0);
     drawn = [];
-    return rows > 0 ? `\u001b[${rows}A\r\u001b[J` : "";
+    return rows > 0 ? `\u001b[${rows}A\r` : "";
   };
   const draw = () => {
     if (!active) return;
     const { columns, rows } = size();
     const live = liveLines(state, { columns, rows, nowMs: now(), paint });
-    const text = [...above, ...live].map((line) => `${line}\n`).join("");
+    // Over what stands there, and then what is left of it: cleared from its first row, which may be the window's, tmux
+    // would keep each picture among what has scrolled away.
+    const hadLive = drawn.length > 0;
+    const text = [...above, ...live].map((line) => `${hadLive ? CLEAR_LINE : ""}${line}\n`).join("");
     above = [];
-    write(erase() + text);
+    write(`${toFirstRow()}${NO_WRAP}${text}${hadLive ? CLEAR_BELOW : ""}${WRAP}`);
     drawn = live.map(textWidth);
     drawnMs = now();
   };
@@ -82,7 +96,7 @@ export function ttyProgress(options: TtyProgressOptions): TtyProgress {
       draw();
     },
     pause() {
-      write(erase());
+      if (drawn.length > 0) write(`${toFirstRow()}${CLEAR_BELOW}`);
       active = false;
     },
     resume() {

@@ -11,6 +11,8 @@ export interface SummaryOptions {
   paint?: Paint;
   /** Step types by node, where they are known. */
   uses?: ReadonlyMap<string, string>;
+  /** The steps that determined how long it took, in order. */
+  criticalPath?: readonly string[];
 }
 
 export function runSummary(record: RunRecord, options: SummaryOptions = {}): string {
@@ -60,7 +62,7 @@ const BAR_COLUMNS = 24;
 
 function timeTable(
   { nodes, counts }: RunRecord,
-  { paint = plain, uses, columns }: SummaryOptions,
+  { paint = plain, uses, columns, criticalPath = [] }: SummaryOptions,
 ): string | undefined {
   if (counts.built + counts.failed === 0) return undefined;
   const built = Object.entries(nodes)
@@ -95,7 +97,24 @@ function timeTable(
   const rest = built.slice(SHOWN);
   const restSeconds = rest.reduce((sum, [, node]) => sum + node.seconds, 0);
   if (rest.length > 0) rows.push(`${count(rest.length, "other step")} ${seconds(restSeconds)}`);
+  rows.push(...criticalLine(nodes, criticalPath, columns).map((line) => paint("dim", line)));
   return section("where the time went", rows, paint);
+}
+
+/** `critical path: disk → files → checked, 12s`; none where one step is all of it. */
+function criticalLine(
+  nodes: RunRecord["nodes"],
+  path: readonly string[],
+  columns: number | undefined,
+): string[] {
+  const built = path.filter((id) => (nodes[id]?.seconds ?? 0) > 0);
+  if (built.length < 2) return [];
+  const took = built.reduce((sum, id) => sum + nodes[id]!.seconds, 0);
+  const steps = (shown: readonly string[]) =>
+    `critical path: ${shown.map(printable).join(" → ")}, ${seconds(took)}`;
+  const whole = steps(built);
+  if (columns === undefined || textWidth(whole) <= columns - 2) return [whole];
+  return [steps([built[0]!, `… ${built.length - 2} …`, built.at(-1)!])];
 }
 
 /** `columns` may be a fraction: eighths of a column are drawn. */

@@ -175,6 +175,8 @@ describe("json", () => {
 class Screen {
   #rows: string[] = [""];
   #row = 0;
+  /** In characters; a row is written over from here on. */
+  #column = 0;
   writes = 0;
   readonly #columns: () => number;
 
@@ -185,12 +187,19 @@ class Screen {
   write(text: string): void {
     this.writes++;
     this.#rewrap();
-    for (const part of text.split(/(\n|\u001b\[\d*[AJ]|\r)/)) {
+    for (const part of text.replaceAll(/\u001b\[\?7[lh]/g, "").split(/(\n|\u001b\[\d*[AJK]|\r)/)) {
+      const row = this.#rows[this.#row]!;
       if (part === "\n") this.#newline();
       else if (part.endsWith("A") && part.startsWith("\u001b"))
         this.#row = Math.max(0, this.#row - Number.parseInt(part.slice(2), 10));
-      else if (part === "\u001b[J") this.#rows = [...this.#rows.slice(0, this.#row), ""];
-      else if (part !== "\r" && part !== "") this.#rows[this.#row] += part;
+      else if (part === "\u001b[J")
+        this.#rows = [...this.#rows.slice(0, this.#row), row.slice(0, this.#column)];
+      else if (part === "\u001b[2K") this.#rows[this.#row] = " ".repeat(this.#column);
+      else if (part === "\r") this.#column = 0;
+      else {
+        this.#rows[this.#row] = row.slice(0, this.#column) + part + row.slice(this.#column + part.length);
+        this.#column += part.length;
+      }
     }
   }
 
@@ -200,6 +209,7 @@ class Screen {
 
   #newline(): void {
     this.#row++;
+    this.#column = 0;
     this.#rows[this.#row] ??= "";
   }
 
