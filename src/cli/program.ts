@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import type { Action, CommandModule, GlobalFlags } from "./command.ts";
+import { exampleText } from "./examples.ts";
 import { EXIT } from "./exit-status.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
@@ -63,20 +64,34 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       const values = given.slice(0, -2);
       status = await run({ flags: flags as GlobalFlags, terminal }, flags as never, ...(values as never));
     };
-  const program = newProgram(terminal);
-  const asked = new Set(args);
-  for (const { name, summary, load } of COMMANDS) {
-    const command = program.command(name).description(summary);
-    if (asked.has(name)) (await load()).define(command, act);
-  }
-  settle(program, terminal);
+  const completes = args[0] === "complete";
+  const program = await defineProgram({ terminal, act, load: completes ? "all" : new Set(args) });
   try {
+    if (completes) await (await import("./completion.ts")).addCompletion(program, args);
     await program.parseAsync(args, { from: "user" });
     return status;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongInput;
     return report(error, program.opts<GlobalFlags>(), terminal);
   }
+}
+
+/** `load`: which commands are given their options; the others are there by name alone. */
+export async function defineProgram(options: {
+  terminal: Terminal;
+  act: Action;
+  load: "all" | ReadonlySet<string>;
+}): Promise<Command> {
+  const { terminal, act, load: wanted } = options;
+  const program = newProgram(terminal);
+  for (const { name, summary, load } of COMMANDS) {
+    const command = program.command(name).description(summary);
+    if (wanted === "all" || wanted.has(name)) (await load()).define(command, act);
+  }
+  // With all of them it is made anew, from their options: see completion.ts.
+  if (wanted !== "all") program.command("complete").description("what a shell loads to complete commands");
+  settle(program);
+  return program;
 }
 
 function newProgram(terminal: Terminal): Command {
@@ -98,22 +113,20 @@ function newProgram(terminal: Terminal): Command {
     )
     .option("--json", "print data as JSON")
     .configureHelp({ showGlobalOptions: true })
-    .addHelpText(
-      "after",
-      "\nExamples:\n  tplgraph run templates/python.yaml\n  tplgraph plan templates/python.yaml -p diskMiB=4096\n  tplgraph resume python:latest --exec 'uname -a'",
-    )
     .configureOutput({
       writeErr: (text) => terminal.err(text.trimEnd()),
       writeOut: (text) => terminal.out(text.trimEnd()),
     });
 }
 
-/** What commander hands down only to commands that are made later, for all of them. */
-function settle(command: Command, terminal: Terminal): void {
+/** What commander hands down only to commands that are made later, for all of them. `words`: the command's own. */
+function settle(command: Command, words: readonly string[] = []): void {
   command.exitOverride();
   command.showHelpAfterError(false);
   command.showSuggestionAfterError(true);
-  for (const inner of command.commands) settle(inner, terminal);
+  const examples = exampleText(words.join(" "));
+  if (examples) command.addHelpText("after", examples);
+  for (const inner of command.commands) settle(inner, [...words, inner.name()]);
 }
 
 async function report(error: unknown, flags: GlobalFlags, terminal: Terminal): Promise<number> {

@@ -24,10 +24,19 @@ export async function reportRun(
   if (mode !== "json") await tellFailures(record, uses, store, cli);
   if (flags.json) return terminal.out(JSON.stringify(record, null, 2));
   const { runSummary } = await import("../views/summary.ts");
+  const about = { uses, criticalPath: await criticalPathOf(plan, record) };
   if (record.ok) {
     const { outPaint: paint, outColumns: columns } = terminal;
-    terminal.out(runSummary(record, { uses, paint, ...(columns ? { columns } : {}) }));
-  } else if (mode !== "json") terminal.err(runSummary(record, { uses, paint: terminal.errPaint }));
+    terminal.out(runSummary(record, { ...about, paint, ...(columns ? { columns } : {}) }));
+  } else if (mode !== "json") terminal.err(runSummary(record, { ...about, paint: terminal.errPaint }));
+}
+
+/** By the times of this run; of a run that built nothing there is none. */
+async function criticalPathOf(plan: Plan, { nodes, counts }: RunRecord): Promise<string[]> {
+  if (counts.built === 0) return [];
+  const { criticalPath } = await import("../engine/graph/critical-path.ts");
+  const { path } = criticalPath(plan.nodes, ({ id }) => nodes[id]?.seconds ?? 0);
+  return path.map(({ id }) => id);
 }
 
 async function tellFailures(
