@@ -28,10 +28,19 @@ const outside: Plugin = {
 };
 
 /** Loaded seldom, and from node_modules. */
-const SELDOM = [/^@aws-sdk\//, /^@smithy\//, "cosmiconfig", "execa", "pino"];
+const SELDOM = [/^@aws-sdk\//, /^@smithy\//, "@viz-js/viz", "cosmiconfig", "execa", "pino"];
 
 function bundle(input: string): RolldownOptions {
   return { input, platform: "node", external: SELDOM, plugins: [outside] };
+}
+
+/** A page's script: in one piece, since a page holds it between its own tags. */
+function page(name: string): RolldownOptions {
+  return {
+    input: `src/page/${name}.ts`,
+    platform: "browser",
+    output: { file: `dist/page/${name}.js`, format: "iife", minify: true },
+  };
 }
 
 export default defineConfig([
@@ -45,4 +54,5 @@ export default defineConfig([
     ...bundle("src/cli/program.ts"),
     output: { file: "dist/cli/program.js", codeSplitting: false },
   },
+  page("main"),
 ]);

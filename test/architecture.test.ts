@@ -7,6 +7,7 @@ import { expect, it } from "vitest";
  *
  *   cli ─▶ everything        plugins ─▶ engine/plugin, image, vm, another plugin's front door
  *   vm ─▶ engine, image      store, image, views ─▶ engine        engine ─▶ nothing
+ *   page ─▶ engine, views
  */
 const src = resolve(import.meta.dirname, "../src");
 
@@ -15,6 +16,7 @@ const MAY_IMPORT: Record<string, RegExp> = {
   store: /^(engine|store)\//,
   image: /^(engine|image)\//,
   views: /^(engine|views)\//,
+  page: /^(engine|views|page)\//,
   vm: /^(engine|image|vm)\//,
   plugins: /^(engine|image|vm|plugins)\//,
 };

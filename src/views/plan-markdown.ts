@@ -7,7 +7,8 @@ import type { Fate, Plan, PlanNode } from "../engine/plan/plan.ts";
 import type { Review, ReviewedNode, StepChange } from "../engine/plan/review.ts";
 import { count, seconds } from "./amounts.ts";
 import { changeText } from "./change.ts";
-import { graphMermaid, type NodeStyle } from "./mermaid.ts";
+import { structureDocument } from "./graph/document.ts";
+import { graphMermaid, type NodeStyle } from "./graph/mermaid.ts";
 import { summaryLine } from "./plan-table.ts";
 import { reasonText } from "./reason.ts";
 
@@ -122,7 +123,7 @@ const MOST_DRAWN = 200;
 
 function graph(plan: Plan, styleOf: (id: string) => NodeStyle): string {
   if (plan.graph.nodes.length > MOST_DRAWN) return "";
-  return `\`\`\`mermaid\n${graphMermaid(plan.graph, { styleOf })}\n\`\`\``;
+  return `\`\`\`mermaid\n${graphMermaid(structureDocument(plan.graph), { styleOf })}\n\`\`\``;
 }
 
 function last({ lastSeconds }: Pick<PlanNode, "lastSeconds">): string {

@@ -10,6 +10,7 @@ import { runsTable, runTable } from "../../views/runs-table.ts";
 import { printable } from "../../views/text-width.ts";
 import type { Action, Cli } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
+import { findRun } from "../find-run.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export function define(command: Command, act: Action): void {
@@ -98,14 +99,4 @@ function shownRun(id: string | undefined, run: RunSummary | undefined): object {
 async function disksInUse({ path }: Store) {
   const { heldRuns } = await import("../../image/held-runs.ts");
   return disksHeld(heldRuns(path));
-}
-
-async function findRun(store: Store, id: string | undefined): Promise<RunSummary> {
-  const run = id === undefined ? (await store.runs.list())[0] : await store.runs.get(id);
-  if (run) return run;
-  throw new TplError({
-    code: "unknown-run",
-    message: id === undefined ? "there are no runs yet" : `there is no run "${id}"`,
-    hint: "tplgraph runs ls shows the runs there are",
-  });
 }

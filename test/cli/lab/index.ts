@@ -1,4 +1,4 @@
-/** A plugin for the command line's tests: steps that need no tool, no disk and no root. */
+/** A plugin for the command line's tests: steps that need no disk, no root, and no tool that is not everywhere. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,6 +24,16 @@ export default definePlugin({
       async run({ inputs, log }) {
         log(`saying ${inputs.word}`);
         return { said: `${inputs.after ?? ""}${inputs.word}` };
+      },
+    }),
+    defineStep({
+      name: "print",
+      summary: "Print a word by a tool that is everywhere",
+      inputs: { word: z.string() },
+      outputs: { said: z.string() },
+      async run({ inputs, tool }) {
+        const { stdout } = await tool("printf", ["%s\\n", inputs.word]);
+        return { said: stdout };
       },
     }),
     defineStep({
