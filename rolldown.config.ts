@@ -55,4 +55,5 @@ export default defineConfig([
     output: { file: "dist/cli/program.js", codeSplitting: false },
   },
   page("main"),
+  page("overview"),
 ]);

@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
  *
  *   cli ─▶ everything        plugins ─▶ engine/plugin, image, vm, another plugin's front door
  *   vm ─▶ engine, image      store, image, views ─▶ engine        engine ─▶ nothing
- *   page ─▶ engine, views
+ *   page ─▶ engine, views, ui      ui ─▶ engine, store
  */
 const src = resolve(import.meta.dirname, "../src");
 
@@ -16,7 +16,8 @@ const MAY_IMPORT: Record<string, RegExp> = {
   store: /^(engine|store)\//,
   image: /^(engine|image)\//,
   views: /^(engine|views)\//,
-  page: /^(engine|views|page)\//,
+  page: /^(engine|views|page|ui)\//,
+  ui: /^(engine|store|ui)\//,
   vm: /^(engine|image|vm)\//,
   plugins: /^(engine|image|vm|plugins)\//,
 };

@@ -1,5 +1,7 @@
 /** What a graph is drawn of: a template's plan, its structure, or a past run. */
+import type { Json } from "../engine/artifact.ts";
 import { TplError } from "../engine/errors.ts";
+import type { Known } from "../engine/key/preimage.ts";
 import type { RunSummary } from "../store/runs.ts";
 import type { Store } from "../store/store.ts";
 import { type GraphDocument, planDocumentOf, structureDocument } from "../views/graph/document.ts";
@@ -14,7 +16,7 @@ import type { BuildFlags } from "./build-flags.ts";
 import type { Cli } from "./command.ts";
 import { compileTemplate } from "./compile-template.ts";
 import { findRun } from "./find-run.ts";
-import { planTemplate } from "./plan-template.ts";
+import { type PlannedTemplate, planTemplate } from "./plan-template.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Undefined where the template is wrong, which has been told. */
@@ -29,15 +31,60 @@ export async function structureOf(
   return graph && structureDocument(graph);
 }
 
-/** What a run would do. Undefined where the template or its inputs are wrong, which has been told. */
+/**
+ * What a run would do. `details`: each step's preimage, and the whole explanation of what would run, for a page.
+ * Undefined where the template or its inputs are wrong, which has been told.
+ */
 export async function planOf(
   template: string,
   workspace: Workspace,
   flags: BuildFlags,
   cli: Cli,
+  { details }: { details: "none" | "all" },
 ): Promise<GraphDocument | undefined> {
+  if (details === "none") {
+    const planned = await planTemplate(template, workspace, flags, cli);
+    return planned && planDocumentOf(planned.plan);
+  }
   const planned = await planTemplate(template, workspace, flags, cli);
-  return planned && planDocumentOf(planned.plan);
+  if (!planned) return undefined;
+  const document = planDocumentOf(planned.plan);
+  await addPreimages(document, planned);
+  await explain(document, planned);
+  return document;
+}
+
+/** Of what would run and of resources, as far as their inputs are known; a cached step's is in its record. */
+async function addPreimages(document: GraphDocument, { plan, options }: PlannedTemplate): Promise<void> {
+  const { evaluate, inputsKnown } = await import("../engine/plan/evaluate.ts");
+  const known = new Map<string, Known>();
+  for (const [i, node] of plan.graph.nodes.entries()) {
+    const { fate, outputs } = plan.nodes[i]!;
+    if (fate === "hit" && outputs) known.set(node.id, { kind: "artifact", outputs });
+    if (fate === "hit" || !inputsKnown(node, known)) continue;
+    const { preimage } = await evaluate(node, known, options);
+    if (node.kind === "resource") known.set(node.id, { kind: "resource", preimage });
+    document.nodes[i]!.details = { preimage: preimage as unknown as Json };
+  }
+}
+
+/** Each explanation looks at all that a step stands on: of a large graph only the steps where a change begins have one. */
+const ALL_EXPLAINED = 200;
+
+async function explain(document: GraphDocument, { plan, store, options }: PlannedTemplate): Promise<void> {
+  const { explainNode } = await import("../engine/plan/explain-node.ts");
+  const { explanationText } = await import("../views/explanation.ts");
+  const { producers } = await import("./commands/explain.ts");
+  const sources = { options, producerOf: producers(store) };
+  for (const node of document.nodes) {
+    const runs =
+      node.state === "miss" || (node.state === "pending" && document.nodes.length <= ALL_EXPLAINED);
+    if (runs)
+      node.details = {
+        ...node.details,
+        explanation: explanationText(await explainNode(plan, node.id, sources)),
+      };
+  }
 }
 
 /** What a run did, or has done so far. Throws TplError `unknown-run` or `run-without-graph`. */
@@ -48,7 +95,7 @@ export async function runOf(id: string, workspace: Workspace, cli: Cli): Promise
 }
 
 /** From the events that were kept, and up to which place in their file. Undefined where none were. */
-async function documentOfEvents(
+export async function documentOfEvents(
   store: Store,
   { run, record }: RunSummary,
 ): Promise<{ document: GraphDocument; end: number } | undefined> {

@@ -17,6 +17,7 @@ export async function addDetails(document: GraphDocument, store: Store): Promise
     const log = ran && (await runs(ran.run)).logs.get(ran.node);
     if (ran && !node.tools) node.tools = (await runs(ran.run)).tools.get(ran.node) ?? [];
     const details: NodeDetails = {
+      ...node.details,
       ...(record ? { preimage: record.preimage, producer: producerOf(record) } : {}),
       ...(log ? { log: await endOf(log, logBytes) } : {}),
     };
@@ -70,7 +71,7 @@ async function readRun({ runs }: Store, run: string): Promise<RunFiles> {
 }
 
 /** The last `most` bytes of a log, from the beginning of a line. */
-async function endOf(path: string, most: number): Promise<NonNullable<NodeDetails["log"]>> {
+export async function endOf(path: string, most: number): Promise<NonNullable<NodeDetails["log"]>> {
   await using file = await open(path);
   const { size } = await file.stat();
   const start = Math.max(0, size - most);

@@ -4,7 +4,7 @@ import { TplError } from "../engine/errors.ts";
 import type { PageAssets } from "../views/graph/page.ts";
 
 /** `script`: `main` for the page of a graph, `overview` for that of a store. Throws TplError `not-built`. */
-export async function pageAssets(script: "main"): Promise<PageAssets> {
+export async function pageAssets(script: "main" | "overview"): Promise<PageAssets> {
   // The sources and the build lie at the same depth below the package's root.
   const read = (name: string) => readFile(new URL(`../../dist/page/${name}`, import.meta.url), "utf8");
   try {

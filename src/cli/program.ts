@@ -39,6 +39,11 @@ const COMMANDS: readonly Listed[] = [
   { name: "serve", summary: "an image as an NBD socket", load: () => import("./commands/serve.ts") },
   { name: "mount", summary: "an image's files in a folder", load: () => import("./commands/mount.ts") },
   { name: "runs", summary: "past runs and their logs", load: () => import("./commands/runs.ts") },
+  {
+    name: "ui",
+    summary: "runs as they go, and the store, in a browser",
+    load: () => import("./commands/ui.ts"),
+  },
   { name: "cleanup", summary: "release what dead runs left", load: () => import("./commands/cleanup.ts") },
   { name: "gc", summary: "delete what nothing needs", load: () => import("./commands/gc.ts") },
   { name: "plugins", summary: "step types with their ports", load: () => import("./commands/plugins.ts") },

@@ -22,7 +22,7 @@ export interface Shown {
 export class Details {
   readonly #panel = byId("details");
   readonly #options: DetailsOptions;
-  #open: ReadonlySet<string> = new Set(["Inputs", "Outputs", "Commands", "Log"]);
+  #open: ReadonlySet<string> = new Set(["Explanation", "Inputs", "Outputs", "Commands", "Log"]);
 
   constructor(options: DetailsOptions) {
     this.#options = options;
@@ -75,6 +75,10 @@ export class Details {
       facts(node, document),
       ...(node.error ? [failure(node.error)] : []),
       ...(node.reason?.changed.length ? [changeTable(node.reason.changed)] : []),
+      this.#section(
+        "Explanation",
+        details?.explanation === undefined ? [] : [h("pre", { text: details.explanation })],
+      ),
       this.#section(
         "Inputs",
         inputRows(node, (id) => this.#link(id)),

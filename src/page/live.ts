@@ -3,6 +3,7 @@
  * a connection that broke goes on where it was.
  */
 import type { RunEvent } from "../engine/run/event.ts";
+import { address } from "./address.ts";
 import { h } from "./dom.ts";
 
 export interface LiveOptions {
@@ -47,10 +48,4 @@ export function liveLog(run: string, node: string, goesOn: () => boolean): HTMLE
       });
   void repeat();
   return h("div", {}, note, text);
-}
-
-/** Of the same server, with the token that this page was opened with. */
-function address(path: string, parameters: Record<string, string> = {}): string {
-  const token = new URLSearchParams(location.search).get("token") ?? "";
-  return `/${path}?${new URLSearchParams({ ...parameters, token })}`;
 }

@@ -30,6 +30,8 @@ export interface RunSummary {
 export type Runs = EngineStore["runs"] & {
   /** The latest first. */
   list(): Promise<RunSummary[]>;
+  /** The latest first: whatever has a folder, and without reading it. */
+  ids(): Promise<string[]>;
   get(run: string): Promise<RunSummary | undefined>;
   /** The nodes of a run that have a log, in the order of their names. */
   logs(run: string): Promise<{ node: string; path: string }[]>;
@@ -86,8 +88,11 @@ export function folderRuns(options: { folder: string; readOnly: boolean }): Runs
       writer.rethrow();
     },
     async list() {
-      const runs = namesIn(root).filter(isRunId).sort().reverse();
+      const runs = latestFirst(root);
       return runs.map((run) => summary(root, run)).filter((found) => found !== undefined);
+    },
+    async ids() {
+      return latestFirst(root);
     },
     async get(run) {
       return isRunId(run) ? summary(root, run) : undefined;
@@ -109,6 +114,10 @@ export function folderRuns(options: { folder: string; readOnly: boolean }): Runs
       writer.rethrow();
     },
   };
+}
+
+function latestFirst(root: string): string[] {
+  return namesIn(root).filter(isRunId).sort().reverse();
 }
 
 /** Lines wait here, a text for each file. A write that fails is told when the run ends, and ends the writing. */

@@ -35,7 +35,7 @@ async function explain(cli: Cli, flags: BuildFlags, template: string, step: stri
 }
 
 /** Reads all records, once and only when it is first asked. */
-function producers(store: Store): (digest: string) => Promise<CacheRecord | undefined> {
+export function producers(store: Store): (digest: string) => Promise<CacheRecord | undefined> {
   let index: Promise<Map<string, CacheRecord>> | undefined;
   return async (digest) => {
     index ??= latestByOutput(store);

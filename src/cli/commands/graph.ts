@@ -80,7 +80,8 @@ function documentOf(
   cli: Cli,
 ): Promise<GraphDocument | undefined> {
   if (template === undefined) return runOf(flags.run!, workspace, cli);
-  return (flags.structure ? structureOf : planOf)(template, workspace, flags, cli);
+  if (flags.structure) return structureOf(template, workspace, flags, cli);
+  return planOf(template, workspace, flags, cli, { details: flags.format === "html" ? "all" : "none" });
 }
 
 /** A run's id, or a template's path. */
@@ -92,7 +93,7 @@ async function otherDocument(
 ): Promise<GraphDocument | undefined> {
   const run: RunSummary | undefined = await (await workspace.store()).runs.get(name);
   if (run) return runOf(name, workspace, cli);
-  if (existsSync(name)) return planOf(name, workspace, flags, cli);
+  if (existsSync(name)) return planOf(name, workspace, flags, cli, { details: "all" });
   throw new TplError({
     code: "unknown-graph",
     message: `--with ${name} is neither a run nor a template file`,

@@ -80,6 +80,8 @@ export interface DrawnTool {
 
 /** What only a page shows, when a step is looked at. */
 export interface NodeDetails {
+  /** Why it would run, folded to where the change began: what `explain` says. */
+  explanation?: string;
   /** What the key is computed from. */
   preimage?: Json;
   /** Of a cached step: where its result came from. */

@@ -54,6 +54,27 @@ export async function graphPage(data: PageData, options: GraphPageOptions): Prom
   });
 }
 
+/** The page of all runs of a store, which its script fills from the server that it came from. */
+export function overviewPage({ store }: { store: string }, assets: PageAssets): string {
+  return htmlPage({
+    title: "Runs",
+    assets,
+    connect: "'self'",
+    data: {},
+    body: [
+      '<header class="top">',
+      "<h1>tplgraph</h1>",
+      `<p class="file">${escapeMarkup(store)}</p>`,
+      '<span id="live" class="live" role="status"></span>',
+      "</header>",
+      '<main class="overview">',
+      '<section aria-label="Runs"><h2>Runs</h2><div id="runs"></div></section>',
+      '<section aria-label="Store"><h2>What takes the space</h2><div id="holdings"></div></section>',
+      "</main>",
+    ],
+  });
+}
+
 /** The frame of every page that we make. `connect`: whom its script may ask. */
 function htmlPage(page: {
   title: string;
