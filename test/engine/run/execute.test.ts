@@ -252,7 +252,7 @@ it("a chain of 20,000 nodes overflows nothing, built or cached", async () => {
   for (let i = 0; i < 20_000; i++) b.behave.set(`n${i}`, async () => i);
   expect((await b.run(graphOf(nodes))).counts.built).toBe(20_000);
   expect((await b.run(graphOf(nodes))).counts.hit).toBe(20_000);
-});
+}, 120_000);
 
 describe("where and when", () => {
   //  a, b, c: nothing between them, and two jobs
