@@ -1,7 +1,7 @@
 /** What `tplgraph ui` shows, from a workspace: each thing is read when it is asked for. */
 import { TplError } from "../engine/errors.ts";
 import { runStartMs } from "../engine/run/run-id.ts";
-import { liveRuns } from "../image/live-runs.ts";
+import { liveRuns } from "../image/held-runs.ts";
 import type { RunSummary } from "../store/runs.ts";
 import { spaceOf } from "../store/space.ts";
 import type { Store } from "../store/store.ts";
@@ -68,7 +68,7 @@ function latestRuns(): (store: Store) => Promise<OverviewRun[]> {
       const run = known ? undefined : await store.runs.get(id);
       const one = known ?? (run && overviewOf(run, store));
       if (!one) continue;
-      if (one.state === "ok" || one.state === "failed") ended.set(id, one);
+      if (one.state !== "running" && one.state !== "killed") ended.set(id, one);
       shown.push(one);
     }
     return shown;

@@ -2,6 +2,7 @@
 import { seconds } from "../views/amounts.ts";
 import { differences } from "../views/graph/differences.ts";
 import type { DrawnNode } from "../views/graph/document.ts";
+import { ENDINGS } from "../views/graph/node-words.ts";
 import type { PageData } from "../views/graph/page-data.ts";
 import { applyRunEvent, nodesById } from "../views/graph/run-document.ts";
 import { Canvas } from "./canvas.ts";
@@ -161,7 +162,7 @@ function follow({ run, from }: NonNullable<PageData["live"]>): void {
     told.textContent =
       at.state === "unfinished"
         ? `running for ${seconds(at.seconds)}`
-        : `${at.state === "ok" ? "done" : "failed"} after ${seconds(at.seconds)}`;
+        : `${ENDINGS[at.state]} after ${seconds(at.seconds)}`;
     told.className = `live ${at.state}`;
   };
   const clock = setInterval(() => {

@@ -8,7 +8,8 @@ const STATES: Record<OverviewRun["state"], { name: string; sign: string; word: s
   running: { name: "running", sign: "▶", word: "running" },
   ok: { name: "built", sign: "✓", word: "done" },
   failed: { name: "failed", sign: "✕", word: "failed" },
-  killed: { name: "cancelled", sign: "⊘", word: "killed" },
+  interrupted: { name: "cancelled", sign: "⊘", word: "interrupted" },
+  killed: { name: "failed", sign: "☠", word: "killed" },
 };
 
 let latest: OverviewRun[] = [];

@@ -7,6 +7,7 @@ import { hash } from "node:crypto";
 import { appendFileSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TplError } from "../engine/errors.ts";
+import { type RunEnding, runEnding } from "../engine/run/ending.ts";
 import type { RunRecord } from "../engine/run/record.ts";
 import type { EngineStore, RecordsInUse, StartedRun } from "../engine/store.ts";
 import { readOnlyStore, storeFault, systemCode } from "./fault.ts";
@@ -20,7 +21,7 @@ export interface RunSummary {
   template: string;
   /** When it began, ISO 8601. */
   at: string;
-  state: "ok" | "failed" | "interrupted" | "unfinished";
+  state: RunEnding | "unfinished";
   /** Undefined while it is unfinished. */
   record?: RunRecord;
   /** What an unfinished one may use, where it is known. */
@@ -195,18 +196,12 @@ function summary(root: string, run: string): RunSummary | undefined {
   const record = readJson<RunRecord>(join(root, run, "record.json"));
   if (record) {
     const { template, startedAt: at } = record;
-    return { run, template: template.name, at, state: stateOf(record), record };
+    return { run, template: template.name, at, state: runEnding(record), record };
   }
   const started = readJson<StartedRun>(join(root, run, "started.json"));
   if (!started) return undefined;
   const { template, at, uses } = started;
   return { run, template, at, state: "unfinished", ...(uses ? { uses } : {}) };
-}
-
-/** A run that was told to end has cancelled steps, and none that failed. */
-function stateOf({ ok, counts }: RunRecord): RunSummary["state"] {
-  if (ok) return "ok";
-  return counts.failed === 0 && counts.cancelled > 0 ? "interrupted" : "failed";
 }
 
 function readJson<T>(path: string): T | undefined {

@@ -1,4 +1,5 @@
 /** What the page of all runs is told: plain data, also read by its script in the browser. */
+import type { RunEnding } from "../engine/run/ending.ts";
 import type { RunCounts } from "../engine/run/record.ts";
 
 export interface OverviewRun {
@@ -7,7 +8,7 @@ export interface OverviewRun {
   /** ISO 8601. */
   at: string;
   /** `killed`: it ended without saying so. */
-  state: "ok" | "failed" | "running" | "killed";
+  state: RunEnding | "running" | "killed";
   seconds?: number;
   counts?: RunCounts;
   /** Of a failed one: the first step that failed, and why. */

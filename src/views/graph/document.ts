@@ -8,6 +8,7 @@ import type { Position } from "../../engine/errors.ts";
 import { criticalPath } from "../../engine/graph/critical-path.ts";
 import type { Graph, GraphNode, InputBinding } from "../../engine/graph/graph.ts";
 import type { Fate, Plan, PlanNode, Reason } from "../../engine/plan/plan.ts";
+import type { RunEnding } from "../../engine/run/ending.ts";
 import type { ErrorData } from "../../engine/run/error-data.ts";
 import type { NodeStatus, Placement, RunCounts } from "../../engine/run/record.ts";
 import { reasonText } from "../reason.ts";
@@ -31,7 +32,7 @@ export interface GraphDocument {
 export interface DrawnRun {
   run: string;
   /** `unfinished`: it goes on, or was killed. */
-  state: "ok" | "failed" | "unfinished";
+  state: RunEnding | "unfinished";
   /** ISO 8601. */
   startedAt: string;
   /** Of an unfinished one, up to its last event. */

@@ -1,4 +1,5 @@
 /** What a drawing says of a step: its state, how long it took, how large what it made is. Nothing of Node here. */
+import type { RunEnding } from "../../engine/run/ending.ts";
 import { bytes, seconds } from "../amounts.ts";
 import type { DrawnNode, NodeState } from "./document.ts";
 
@@ -14,6 +15,12 @@ export const STATES: Record<NodeState, { sign: string; word: string }> = {
   failed: { sign: "✕", word: "failed" },
   cancelled: { sign: "⊘", word: "cancelled" },
   skipped: { sign: "»", word: "skipped" },
+};
+
+export const ENDINGS: Record<RunEnding, string> = {
+  ok: "done",
+  failed: "failed",
+  interrupted: "interrupted",
 };
 
 /** Of a resource one does not say that it is built. */

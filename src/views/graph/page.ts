@@ -9,7 +9,7 @@ import type { GraphDocument } from "./document.ts";
 import { DRAWING_CSS, STATES_CSS } from "./drawing-css.ts";
 import { escapeMarkup } from "./escape-markup.ts";
 import type { Grouping } from "./groups.ts";
-import { signOf, stateLine } from "./node-words.ts";
+import { ENDINGS, signOf, stateLine } from "./node-words.ts";
 import type { PageData } from "./page-data.ts";
 import { graphSvg } from "./svg.ts";
 
@@ -153,8 +153,7 @@ function header(document: GraphDocument, home: string | undefined, isLive: boole
 }
 
 function runWords({ state, seconds: took }: NonNullable<GraphDocument["run"]>): string {
-  const words = { ok: "done", failed: "failed", unfinished: "not finished" }[state];
-  return state === "unfinished" ? words : `${words} after ${seconds(took)}`;
+  return state === "unfinished" ? "not finished" : `${ENDINGS[state]} after ${seconds(took)}`;
 }
 
 function graphSection(title: string, svg: string, i: number, count: number): string {

@@ -3,6 +3,7 @@
  * while the run goes on. Nothing of Node here.
  */
 import type { Graph } from "../../engine/graph/graph.ts";
+import { runEnding } from "../../engine/run/ending.ts";
 import type { ErrorData } from "../../engine/run/error-data.ts";
 import type { RunEvent } from "../../engine/run/event.ts";
 import type { RunRecord } from "../../engine/run/record.ts";
@@ -47,7 +48,7 @@ export function concluded(document: GraphDocument, record: RunRecord): GraphDocu
   }
   return withCriticalPath({
     ...document,
-    run: { run, state: ok ? "ok" : "failed", startedAt, seconds, counts },
+    run: { run, state: runEnding({ ok, counts }), startedAt, seconds, counts },
   });
 }
 
@@ -71,8 +72,7 @@ export function applyRunEvent(
   if (run) run.seconds = Math.max(run.seconds, (Date.parse(event.at) - Date.parse(run.startedAt)) / 1000);
   if (event.type === "run-started") return undefined;
   if (event.type === "run-finished") {
-    if (run)
-      Object.assign(run, { state: event.ok ? "ok" : "failed", seconds: event.seconds, counts: event.counts });
+    if (run) Object.assign(run, { state: runEnding(event), seconds: event.seconds, counts: event.counts });
     document.critical = withCriticalPath(document).critical;
     return undefined;
   }

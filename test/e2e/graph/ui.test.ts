@@ -127,7 +127,7 @@ it("follows a run of another process, loses nothing on a reload, and sees its en
   run.child.kill("SIGINT");
   await run.done;
   await state("cancelled");
-  await page.getByText(/failed after/).waitFor();
+  await page.getByText(/interrupted after/).waitFor();
   await page.getByRole("link", { name: "All runs" }).click();
   await page.getByText("nothing runs").waitFor();
   expect(complaints).toEqual([]);
