@@ -9,7 +9,7 @@ export interface HashRequest {
 
 export interface HashAnswer {
   id: number;
-  /** 32 bytes for each chunk, in one piece: sixteen small ones would take most of the memory of a long seal. */
+  /** 32 bytes for each chunk, in one buffer: one thing to send, not sixteen. */
   digests: Uint8Array;
   /** Which chunks are zeros, by their places. */
   zeros: number[];
