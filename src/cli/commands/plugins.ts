@@ -1,11 +1,11 @@
 /** `tplgraph plugins`: the step types there are, with their ports. */
 import type { Command } from "commander";
-import * as z from "zod";
 import { TplError } from "../../engine/errors.ts";
 import type { LoadedPlugin } from "../../engine/plugin/plugin.ts";
 import { portInfo } from "../../engine/plugin/port.ts";
 import type { Ports, StepType } from "../../engine/plugin/step.ts";
 import { suggestOrList } from "../../engine/template/suggest.ts";
+import { jsonSchemaOf, portWords } from "../../views/step-type.ts";
 import { table } from "../../views/table.ts";
 import type { Action, Cli } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
@@ -59,41 +59,48 @@ function stepText(plugin: string, step: StepType): string {
     ...portLines("inputs", step.inputs),
     ...portLines("outputs", step.outputs),
     ...(step.tools ? [`  tools: ${Object.keys(step.tools).join(", ")}`] : []),
+    ...(step.kind === "artifact" ? [`  reproducible: ${reproducibleText(step)}`] : []),
+    ...failureLines(step.failures ?? {}),
   ].join("\n");
 }
 
 function portLines(title: string, ports: Ports): string[] {
-  const rows = Object.entries(ports).map(([name, schema]) => [
-    name,
-    portText(schema),
-    schema.description ?? "",
-  ]);
+  const rows = portWords(ports).map(({ name, type, default: standard, range, meaning }) => {
+    const fallback =
+      standard === "needed" ? "" : standard === "optional" ? ", optional" : `, default ${standard}`;
+    return [name, `${type}${range ? `, ${range}` : ""}${fallback}`, meaning];
+  });
   return rows.length === 0 ? [] : [`  ${title}`, ...table(rows).map((line) => `    ${line}`)];
 }
 
-/** `image`, `tree (shared)`, `integer, optional`. */
-function portText(schema: z.ZodType): string {
-  const { type, sharing } = portInfo(schema);
-  const optional = schema.safeParse(undefined).success ? ", optional" : "";
-  if (type) return `${type}${sharing ? ` (${sharing})` : ""}${optional}`;
-  const json = jsonSchema(schema);
-  const kind = json.enum ? json.enum.map((value) => JSON.stringify(value)).join(" | ") : (json.type ?? "any");
-  return `${kind}${json.default === undefined ? optional : `, default ${JSON.stringify(json.default)}`}`;
+function reproducibleText({ reproducible = true }: Pick<StepType, "reproducible">): "yes" | "no" | "depends" {
+  if (typeof reproducible === "function") return "depends";
+  return reproducible ? "yes" : "no";
 }
 
-function jsonSchema(schema: z.ZodType) {
-  return z.toJSONSchema(schema, { unrepresentable: "any", io: "input" });
+function failureLines(failures: Readonly<Record<string, string>>): string[] {
+  const rows = Object.entries(failures);
+  return rows.length === 0 ? [] : ["  fails with", ...table(rows).map((line) => `    ${line}`)];
 }
 
-function stepData({ name, kind, summary, inputs, outputs, tools = {} }: StepType) {
+function stepData({ name, kind, summary, inputs, outputs, tools = {}, failures = {}, ...step }: StepType) {
   const ports = (all: Ports) =>
     Object.fromEntries(
       Object.entries(all).map(([port, schema]) => [
         port,
-        { ...portInfo(schema), schema: jsonSchema(schema) },
+        { ...portInfo(schema), schema: jsonSchemaOf(schema) },
       ]),
     );
-  return { name, kind, summary, inputs: ports(inputs), outputs: ports(outputs), tools: Object.keys(tools) };
+  return {
+    name,
+    kind,
+    summary,
+    inputs: ports(inputs),
+    outputs: ports(outputs),
+    tools: Object.keys(tools),
+    reproducible: reproducibleText(step),
+    failures,
+  };
 }
 
 function unknown(name: string, plugins: readonly LoadedPlugin[]): TplError {

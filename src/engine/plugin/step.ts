@@ -35,6 +35,8 @@ interface StepBase<I extends Ports, O extends Ports> {
   tools?: Record<string, readonly string[]>;
   /** What of the machine determines the output: stands in the key. */
   platform?: readonly ("arch" | "kernel")[];
+  /** Error codes of its own and when each comes, for people: what the step's documentation lists. */
+  failures?: Readonly<Record<string, string>>;
   /** False: two runs may differ in bytes (a VM ran). Default true. Where it depends on what `resolve` returned: a function. */
   reproducible?: boolean | ((resolved: Record<string, Json>) => boolean);
   /**

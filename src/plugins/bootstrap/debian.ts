@@ -68,6 +68,13 @@ export const debian = defineStep({
   },
   outputs: { image: image() },
   tools: { mmdebstrap: ["--version"], mke2fs: ["-V"], debugfs: ["-V"] },
+  failures: {
+    "archive-unreachable": "the archive does not answer",
+    "no-apt-source": "this machine's apt has no source for the suite, and no mirror is named",
+    "credentials-in-source": "an apt source holds a password, which an image must not",
+    "apt-failed": "a package is missing or does not install",
+    "disk-too-small": "the packages do not fit",
+  },
   platform: ["arch"],
   async resolve({ suite, mirror }, plan) {
     return suite === undefined ? {} : { archive: await archiveDate(plan, suite, mirror) };

@@ -20,6 +20,10 @@ export const fsck = defineStep({
   },
   outputs: { image: image() },
   tools: { e2fsck: ["-V"] },
+  failures: {
+    "not-ext4": "the image holds another file system, or none",
+    "fsck-failed": "errors are left that the policy does not allow to repair",
+  },
   async run(step) {
     const { image, repair } = step.inputs;
     const disk = await step.openDisk({ image, readOnly: repair === "check-only" });

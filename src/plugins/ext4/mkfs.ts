@@ -56,6 +56,9 @@ export const mkfs = defineStep({
   },
   outputs: { image: image() },
   tools: { mke2fs: ["-V"], tune2fs: ["-V"] },
+  failures: {
+    "disk-too-small": "the size does not hold the file system that is asked for",
+  },
   check: async ({ sizeMiB, growsToMiB, bytesPerInode = DEFAULT_BYTES_PER_INODE }): Promise<InputIssue[]> =>
     sizeMiB === undefined || growsToMiB === undefined
       ? []

@@ -27,6 +27,11 @@ export const resize = defineStep({
   },
   outputs: { image: image() },
   tools: { e2fsck: ["-V"], resize2fs: ["-h"], tune2fs: ["-V"] },
+  failures: {
+    "disk-too-small": "the content does not fit; the message says how much is missing",
+    "free-space-unreachable": "no size gives the free space that is asked for",
+    "fsck-failed": "the file system is damaged",
+  },
   check: async (inputs) => newSizeIssues(inputs),
   async run(step) {
     const { image, sizeMiB, freeMiB, reservedMiB } = step.inputs;

@@ -25,6 +25,10 @@ export const shrink = defineStep({
   },
   outputs: { image: image() },
   tools: { e2fsck: ["-V"], resize2fs: ["-h"] },
+  failures: {
+    "disk-too-small": "the content does not fit into the size that is asked for",
+    "fsck-failed": "the file system is damaged",
+  },
   async run(step) {
     const { image, toMiB } = step.inputs;
     const disk = await step.openDisk({ image });

@@ -19,6 +19,9 @@ export const tune = defineStep({
   },
   outputs: { image: image() },
   tools: { e2fsck: ["-V"], tune2fs: ["-V"] },
+  failures: {
+    "fsck-failed": "the file system is damaged",
+  },
   async run(step) {
     const { image, ...tuning } = step.inputs;
     const disk = await step.openDisk({ image });

@@ -39,6 +39,14 @@ export const attachSource = defineResource({
   outputs: { tree: tree(), facts: fileSystemFacts },
   // The checkers of xfs and btrfs are run where a source has one of these: they are not asked for otherwise.
   tools: { e2fsck: ["-V"] },
+  failures: {
+    "fsck-failed":
+      'the file system is damaged, or an xfs was not unmounted: `repair: "yes"` works on the view',
+    "not-ext4": "there is no ext4, xfs or btrfs in the image",
+    "tool-timeout": "the check took longer than `checkSeconds`",
+    "unknown-file-system": "a btrfs over several devices",
+    "needs-root": "only root can mount",
+  },
   async acquire(step) {
     const { from, repair, read, checkSeconds } = step.inputs;
     const disk = await step.openDisk({ image: from, backing: read === "whole" ? "file" : "view" });

@@ -20,6 +20,12 @@ export const importFile = defineStep({
       .describe("Path of a raw image on this machine, relative to the template's folder"),
   },
   outputs: { image: image() },
+  failures: {
+    "file-not-found": "there is no such file",
+    "not-ext4": "the file holds something else, which is named",
+    "file-cut-short": "the file is shorter than its file system",
+    "empty-file": "the file is empty",
+  },
   async resolve({ file }, plan) {
     return file === undefined ? {} : { file: await plan.fileDigest(file) };
   },

@@ -59,6 +59,13 @@ export const overlay = defineStep({
   inputs,
   outputs: { image: image() },
   tools: { debugfs: ["-V"], e2fsck: ["-V"] },
+  failures: {
+    "overlay-conflict": "the image has a folder where a file goes, or the other way round",
+    "overlay-loop": "symlinks of the image go in a circle",
+    "overlay-failed": "a file did not get in as it should be",
+    "disk-too-small": "no block or inode is free",
+    "fsck-failed": "the file system is damaged",
+  },
   resolve: resolveFiles,
   async run(step) {
     const { image, files, hostname, nameservers } = step.inputs;

@@ -46,6 +46,13 @@ export const run = defineStep({
   inputs,
   outputs: { image: image() },
   tools: { "qemu-system-x86_64": ["--version"], e2fsck: ["-V"] },
+  failures: {
+    "provision-failed": "the script ended with another status than 0",
+    "vm-timeout": "it took longer than `timeoutSeconds`",
+    "vm-died": "the VM ended before the script did",
+    "provision-unclean": "something held the root after the script",
+    "fsck-failed": "the file system is damaged afterwards",
+  },
   platform: ["arch"],
   reproducible: false,
   resolve: resolveSurroundings,

@@ -45,6 +45,15 @@ export const copy = defineStep({
   },
   outputs: { image: image() },
   tools: { rsync: ["--version"], python3: ["--version"] },
+  failures: {
+    "disk-too-small": "the tree does not fit; the hint says the size that would do",
+    "too-few-inodes": "the disk has fewer inodes than the tree has files",
+    "target-not-empty": "`method: populate`, and the image has files",
+    "needs-rsync": "`method: populate`, and `excludes`",
+    "no-lost-and-found": "the source's lost+found is no folder",
+    "copy-failed": "a file could not be read or written; the message names it",
+    "needs-root": "only root can mount",
+  },
   // The kernel stamps what it writes with the machine's clock (change times, the order of blocks).
   reproducible: false,
   async check({ method, excludes = [] }) {

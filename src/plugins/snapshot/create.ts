@@ -44,6 +44,10 @@ export const create = defineStep({
   inputs,
   outputs: { snapshot: snapshot() },
   tools: { "qemu-system-x86_64": ["--version"] },
+  failures: {
+    "vm-not-ready": "the machine did not become ready in time",
+    "vm-died": "the machine ended while it booted",
+  },
   platform: ["arch"],
   reproducible: false,
   // The kernel and the initramfs become part of the snapshot.

@@ -16,7 +16,7 @@ const KINDS = [
   ["-t", "ext2"],
 ];
 
-const CONTENT = String.raw`
+const CONTENT = `
 mkdir -p a/b/c many; cd many; for i in {1..120}; do echo $i > file-with-a-name-that-fills-blocks-$i; done; cd ..
 head -c 90000 /dev/urandom > a/large; truncate -s 3M a/sparse; echo end >> a/sparse; ln a/large a/b/hard
 ln -s a/large link; ln -s "$(printf 'x%.0s' {1..200})" long-link; mkfifo fifo; mknod null c 1 3
