@@ -53,6 +53,13 @@ export const resize = defineStep({
   inputs,
   outputs: { image: image(), way: z.object({ way: z.enum(["in-place", "rebuild"]), why: z.string() }) },
   tools: { ...attachSource.tools, ...mkfs.tools, ...copy.tools, ...resizeInPlace.tools },
+  failures: {
+    "needs-rebuild":
+      "`way: in-place`, and the features or the inode ratio are others; at the template's line",
+    "disk-too-small": "the content does not fit; the message says how much is missing",
+    "fsck-failed": "the file system is damaged",
+    "needs-root": "a rebuild mounts, which only root can",
+  },
   // The kernel stamps and orders what it copies.
   reproducible: ({ way }) => way === "in-place",
   async resolve({ image, features, bytesPerInode, way = "auto" }, plan): Promise<Decision> {

@@ -20,7 +20,7 @@ import { recordedDigest } from "../../../src/testing/recorder.ts";
 import { stepBench } from "../../../src/testing/step.ts";
 import { baseImages, mutated } from "./mutated-image.ts";
 
-vi.setConfig({ testTimeout: 600_000 });
+vi.setConfig({ testTimeout: 1_800_000 });
 
 const IMAGES = Number(process.env.TPLGRAPH_TEST_IMAGES ?? 2000);
 const MOUNTED = Math.ceil(IMAGES / 10);
