@@ -22,7 +22,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   ],
   graph: [
     "tplgraph graph templates/python.yaml",
-    "tplgraph graph templates/python.yaml --format mermaid -o graph.mmd",
+    "tplgraph graph templates/python.yaml --format html -o graph.html",
   ],
   validate: ["tplgraph validate templates/*.yaml"],
   lock: ["tplgraph lock templates/python.yaml"],
@@ -47,6 +47,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   "runs logs": ["tplgraph runs logs", "tplgraph runs logs r0abc provisioned"],
   cleanup: ["tplgraph cleanup"],
   gc: ["tplgraph gc --dry-run", "tplgraph gc --keep-days 7 --keep-storage 20GiB"],
+  ui: ["tplgraph ui"],
   "plugins ls": ["tplgraph plugins ls"],
   "plugins show": ["tplgraph plugins show ext4"],
   schema: ["tplgraph schema -o template.schema.json"],
