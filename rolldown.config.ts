@@ -28,7 +28,7 @@ const outside: Plugin = {
 };
 
 /** Loaded seldom, and from node_modules. */
-const SELDOM = [/^@aws-sdk\//, /^@smithy\//, "@viz-js/viz", "cosmiconfig", "execa", "pino"];
+const SELDOM = [/^@aws-sdk\//, /^@redis\//, /^@smithy\//, "@viz-js/viz", "cosmiconfig", "execa", "pino"];
 
 function bundle(input: string): RolldownOptions {
   return { input, platform: "node", external: SELDOM, plugins: [outside] };

@@ -4,8 +4,17 @@ import type { StartServices } from "./engine/run/services.ts";
 import { diskHostServices } from "./image/host/client.ts";
 import type { Store } from "./store/store.ts";
 
-export function runServices(store: Pick<Store, "path">, log?: (line: string) => void): StartServices {
-  const module = new URL(`./store/blobs/folder${extname(import.meta.url)}`, import.meta.url).href;
-  const blobs = { module, open: "folderBlobs", arguments: [store.path] };
+export function runServices(
+  store: Pick<Store, "path" | "sharing">,
+  log?: (line: string) => void,
+): StartServices {
+  const module = new URL(`./store/blobs/open${extname(import.meta.url)}`, import.meta.url).href;
+  const shared = store.sharing?.options;
+  // Records are not its to read, and their URL may have a password.
+  const blobs = {
+    module,
+    open: "hostBlobs",
+    arguments: [store.path, shared ? { ...shared, records: "sqlite" } : null],
+  };
   return diskHostServices({ store: store.path, blobs, ...(log ? { log } : {}) });
 }

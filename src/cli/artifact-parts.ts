@@ -1,5 +1,5 @@
 /** What an artifact consists of beside the blob that its digest names: for verifying, and for telling whether it is whole. */
-import type { Artifact, Digest } from "../engine/artifact.ts";
+import type { Artifact, Digest, ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 
 export async function artifactParts(artifact: Artifact, blobs: BlobStore): Promise<Digest[]> {
@@ -16,4 +16,12 @@ export async function artifactParts(artifact: Artifact, blobs: BlobStore): Promi
     return [...partsOf(manifest), ...images.flat()];
   }
   return [];
+}
+
+/** The images inside a snapshot: its disk and its memory. */
+export async function innerImages(artifact: Artifact, blobs: BlobStore): Promise<ImageArtifact[]> {
+  if (artifact.type !== "snapshot") return [];
+  const { parseManifest } = await import("../vm/snapshot.ts");
+  const { disk, memory } = parseManifest(await blobs.get(artifact.digest));
+  return [disk, memory];
 }

@@ -5,7 +5,9 @@ import * as z from "zod";
 import { type Position, TplError } from "../engine/errors.ts";
 import { parseDuration } from "../engine/template/duration.ts";
 import { suggestOrList } from "../engine/template/suggest.ts";
+import type { SharedOptions } from "../store/remote/shared-store.ts";
 import { findConfigFile } from "./config-file.ts";
+import { cacheSchema, recordsSchema, remoteSchema, sharedOptions } from "./config-remote.ts";
 
 export interface Config {
   /** The config file's folder: what relative paths in it are relative to. The working folder where there is no file. */
@@ -17,6 +19,10 @@ export interface Config {
   salt?: string | undefined;
   jobs?: number | undefined;
   maxAgeMs?: number | undefined;
+  /** What is shared with other machines; absent: nothing. */
+  shared?: SharedOptions | undefined;
+  /** Uploads what a run has built. */
+  upload?: boolean | undefined;
 }
 
 const schema = z.strictObject({
@@ -33,6 +39,9 @@ const schema = z.strictObject({
       return ms ?? 0;
     })
     .optional(),
+  remote: remoteSchema.optional(),
+  records: recordsSchema.optional(),
+  cache: cacheSchema.optional(),
 });
 
 /** `file`: `--config`. Throws TplError `config-…`. */
@@ -44,9 +53,15 @@ export async function loadConfig(options: { file?: string | undefined; cwd: stri
   const checked = schema.safeParse(content ?? {});
   if (!checked.success) throw await invalid(file, shown, checked.error.issues);
   const folder = dirname(file);
-  const { plugins, maxAge, store, salt, jobs } = checked.data;
+  const { plugins, maxAge, store, salt, jobs, remote } = checked.data;
+  const lonely = (["records", "cache"] as const).find((key) => checked.data[key] !== undefined);
+  if (!remote && lonely !== undefined && checked.data.records !== "sqlite")
+    throw await needsRemote(file, shown, lonely);
   const path = (plugin: string) => (/^\.{0,2}\//.test(plugin) ? resolve(folder, plugin) : plugin);
-  return { folder, store, salt, jobs, maxAgeMs: maxAge, plugins: plugins.map(path) };
+  return {
+    ...{ folder, store, salt, jobs, maxAgeMs: maxAge, plugins: plugins.map(path) },
+    ...(remote ? { shared: sharedOptions({ ...checked.data, remote }, folder), upload: remote.upload } : {}),
+  };
 }
 
 /** cosmiconfig picks the loader by the file's ending; TypeScript is left to Node. */
@@ -80,7 +95,23 @@ async function invalid(file: string, shown: string, issues: readonly z.core.$Zod
     message: unknown
       ? `the configuration has no key "${name}"`
       : `${name || "the configuration"}: ${issue.message}`,
-    ...(unknown ? { hint: suggestOrList(name, Object.keys(schema.shape), "its keys") } : {}),
+    ...(unknown ? { hint: suggestOrList(String(path.at(-1)), keysAt(issue.path), "its keys") } : {}),
+    ...(where ? { where } : {}),
+  });
+}
+
+/** What may stand below `path`. */
+function keysAt(path: readonly PropertyKey[]): string[] {
+  const inner = { remote: remoteSchema, cache: cacheSchema }[String(path[0])];
+  return Object.keys((inner ?? schema).shape);
+}
+
+async function needsRemote(file: string, shown: string, key: string): Promise<TplError> {
+  const where = await positionOf(file, shown, [key]);
+  return new TplError({
+    code: "config-invalid",
+    message: `${key}: there is nothing to share without a remote`,
+    hint: 'add remote: { "url": "s3://BUCKET/PREFIX" }',
     ...(where ? { where } : {}),
   });
 }

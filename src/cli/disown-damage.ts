@@ -3,7 +3,7 @@
  * so whoever meets a damaged artifact later removes the records that name it, and the next run makes it again.
  */
 import type { Artifact } from "../engine/artifact.ts";
-import { ArtifactDamaged } from "../engine/errors.ts";
+import { ArtifactDamaged, type DamageCode } from "../engine/errors.ts";
 import { noteLoss } from "../engine/plan/history.ts";
 import type { Store } from "../store/store.ts";
 
@@ -14,7 +14,9 @@ export async function disowningDamage<T>(store: Store, work: () => Promise<T>): 
   } catch (error) {
     if (!(error instanceof ArtifactDamaged)) throw error;
     const { message, digest } = error;
-    const code = error.code as "blob-missing" | "blob-corrupt";
+    const code = error.code as DamageCode;
+    // It is there again when the remote is.
+    if (code === "store-unreachable") throw error;
     throw new ArtifactDamaged({ code, message, digest, hint: await hintFor(store), cause: error });
   }
 }
@@ -50,5 +52,5 @@ async function hintFor(store: Store): Promise<string> {
 }
 
 async function isWhole(store: Store, artifact: Artifact): Promise<boolean> {
-  return (await store.has(artifact, { depth: "all" })) === "present";
+  return ["present", "unreachable"].includes(await store.has(artifact, { depth: "all" }));
 }

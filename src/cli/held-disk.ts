@@ -26,7 +26,7 @@ export interface HeldDisk {
 /** Being told to end is how it ends: 0 then, 130 while it was not ready yet, and 4 where something stays behind. */
 export async function holdDisk(cli: Cli, held: HeldDisk): Promise<number> {
   const { terminal } = cli;
-  await using workspace = await openWorkspace(cli.flags, { create: "never" });
+  await using workspace = await openWorkspace(cli.flags, { create: "if-shared" });
   const store = await workspace.store();
   const images: ImageArtifact[] = [];
   for (const ref of held.refs) images.push(await imageOf(store, ref));

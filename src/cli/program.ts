@@ -45,6 +45,7 @@ const COMMANDS: readonly Listed[] = [
     load: () => import("./commands/ui.ts"),
   },
   { name: "cleanup", summary: "release what dead runs left", load: () => import("./commands/cleanup.ts") },
+  { name: "store", summary: "between this store and the remote", load: () => import("./commands/store.ts") },
   { name: "gc", summary: "delete what nothing needs", load: () => import("./commands/gc.ts") },
   { name: "plugins", summary: "step types with their ports", load: () => import("./commands/plugins.ts") },
   {

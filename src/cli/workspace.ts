@@ -8,7 +8,7 @@ import type { loadPlugins } from "../engine/plugin/load.ts";
 import type { EngineStore } from "../engine/store.ts";
 import { type StoreLocation, storeLocation } from "../store/location.ts";
 import type { OpenStoreOptions, Store } from "../store/store.ts";
-import { artifactParts } from "./artifact-parts.ts";
+import { artifactParts, innerImages } from "./artifact-parts.ts";
 import type { GlobalFlags } from "./command.ts";
 import type { Config } from "./config.ts";
 import { version } from "./version.ts";
@@ -23,16 +23,27 @@ export interface Workspace extends AsyncDisposable {
   types(): Promise<Plugins>;
 }
 
-/** `create`: whether a store is made where there is none. Throws TplError `config-…`, later `store-…`. */
+export interface OpenWorkspaceOptions {
+  /**
+   * Whether a store is made where there is none. `if-shared`: where there is a remote, which has things to keep in it.
+   * Default: `if-missing`.
+   */
+  create?: "if-missing" | "if-shared" | "never";
+  mode?: "read" | "write";
+}
+
+/** Throws TplError `config-…`, later `store-…`. */
 export async function openWorkspace(
   flags: GlobalFlags,
-  options: Pick<OpenStoreOptions, "create" | "mode"> = {},
+  { create = "if-missing", mode = "write" }: OpenWorkspaceOptions = {},
 ): Promise<Workspace> {
   const config = await readConfig(flags);
+  const isMade = create === "if-missing" || (create === "if-shared" && config.shared !== undefined);
+  const options = { create: isMade ? "if-missing" : "never", mode } as const;
   const location = storeLocation({ option: flags.store, config });
   let opened: Promise<Store> | undefined;
   const store = () => {
-    opened ??= open(location, options);
+    opened ??= open(location, config, options);
     return opened;
   };
   return {
@@ -59,10 +70,11 @@ async function readConfig({ config: file }: GlobalFlags): Promise<Config> {
 
 async function open(
   { path }: StoreLocation,
+  { shared }: Config,
   options: Pick<OpenStoreOptions, "create" | "mode">,
 ): Promise<Store> {
   const { openStore } = await import("../store/store.ts");
-  return openStore({ path, parts: artifactParts, ...options });
+  return openStore({ path, parts: artifactParts, inner: innerImages, shared, ...options });
 }
 
 /** Step types of the plugins that `config` names. `facts`: where digests of their code are remembered. */

@@ -67,14 +67,16 @@ export class ToolError extends TplError {
 }
 
 /**
- * A stored artifact is missing or does not match its digest. A step that fails with it does not fail the
+ * A stored artifact is missing, out of reach on a remote, or does not match its digest. A step that fails with it does not fail the
  * build: the engine distrusts the record that named the artifact, builds it again, and tries the step once more.
  */
+export type DamageCode = "blob-missing" | "blob-corrupt" | "store-unreachable";
+
 export class ArtifactDamaged extends TplError {
   /** The artifact (an image's or snapshot's digest), not the chunk. */
   readonly digest: string;
 
-  constructor(options: TplErrorOptions & { code: "blob-missing" | "blob-corrupt"; digest: string }) {
+  constructor(options: TplErrorOptions & { code: DamageCode; digest: string }) {
     super(options);
     this.name = "ArtifactDamaged";
     this.digest = options.digest;

@@ -26,6 +26,7 @@ export interface EngineStore {
   /** Nothing can be written: a fully cached run still works, and keeps no run record. */
   readonly readOnly: boolean;
   records: {
+    /** Throws TplError `store-unreachable` where others may have it, and cannot be asked. */
     get(key: string): Promise<CacheRecord | undefined>;
     put(record: CacheRecord): Promise<void>;
     /** Disowns a record whose outputs turned out damaged. */
@@ -63,14 +64,14 @@ export interface EngineStore {
   };
   /**
    * Whether an artifact is there: its manifest, at a look. `content`: all of it is read and verified, and whatever is
-   * corrupt is put aside, so that making it again stores it anew.
+   * corrupt is put aside, so that making it again stores it anew. `unreachable`: only a remote could tell.
    */
   has(
     artifact: Artifact,
     options?: { depth: "manifest" | "content" },
-  ): Promise<"present" | "missing" | "corrupt">;
+  ): Promise<"present" | "missing" | "corrupt" | "unreachable">;
   putBlob(data: Uint8Array): Promise<Digest>;
-  /** Verified; ArtifactDamaged where it is missing or corrupt. */
+  /** Verified; ArtifactDamaged where it is missing, corrupt or out of reach. */
   readBlob(digest: Digest): Promise<Buffer>;
 }
 

@@ -4,8 +4,8 @@
  */
 import type { ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
+import { inParallel } from "../engine/in-parallel.ts";
 import { BLOCK_BYTES } from "./dirty-map.ts";
-import { inParallel } from "./in-parallel.ts";
 import { CHUNK_BYTES, digestOf, presentChunks } from "./map.ts";
 import { loadMap } from "./stored-map.ts";
 import { openView } from "./view.ts";

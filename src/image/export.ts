@@ -4,9 +4,9 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
+import { inParallel } from "../engine/in-parallel.ts";
 import { BLOCK_BYTES } from "./dirty-map.ts";
 import type { TransferOptions } from "./import.ts";
-import { inParallel } from "./in-parallel.ts";
 import { CHUNK_BYTES, type ChunkMap, DIGEST_BYTES, digestOf, presentChunks } from "./map.ts";
 import { isZeros } from "./store-chunks.ts";
 import { asDamagedImage, loadMap } from "./stored-map.ts";

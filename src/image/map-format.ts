@@ -19,9 +19,9 @@
  */
 import { hash } from "node:crypto";
 import type { Digest } from "../engine/artifact.ts";
+import { inParallel } from "../engine/in-parallel.ts";
 import { badMap } from "./bad-map.ts";
 import { type ChunkList, decodeChunkList } from "./chunk-list.ts";
-import { inParallel } from "./in-parallel.ts";
 import {
   CHUNK_BYTES,
   type ChunkMap,

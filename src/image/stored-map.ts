@@ -3,8 +3,8 @@ import { hash } from "node:crypto";
 import type { Digest, ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import { ArtifactDamaged, TplError } from "../engine/errors.ts";
+import { inParallel } from "../engine/in-parallel.ts";
 import { badMap } from "./bad-map.ts";
-import { inParallel } from "./in-parallel.ts";
 import { type ChunkMap, chunkDigests } from "./map.ts";
 import { type DecodedMap, decodeMap, encodeMap } from "./map-format.ts";
 
@@ -35,11 +35,11 @@ export async function storeMap(blobs: BlobStore, map: ChunkMap): Promise<ImageAr
   return { type: "image", digest, bytes: map.sizeBytes };
 }
 
-/** What a store's error means for image `digest`: a missing or corrupt blob is a damaged image; any other stays as it is. */
+/** What a store's error means for image `digest`: a blob that cannot be had is a damaged image; any other stays as it is. */
 export function asDamagedImage(error: unknown, digest: Digest): unknown {
   if (!(error instanceof TplError)) return error;
   const { code } = error;
-  if (code !== "blob-missing" && code !== "blob-corrupt") return error;
+  if (code !== "blob-missing" && code !== "blob-corrupt" && code !== "store-unreachable") return error;
   return new ArtifactDamaged({ code, digest, message: `image ${digest}: ${error.message}`, cause: error });
 }
 

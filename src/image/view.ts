@@ -7,13 +7,13 @@
 import type { Digest, ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import { ArtifactDamaged, TplError } from "../engine/errors.ts";
+import { inParallel } from "../engine/in-parallel.ts";
 import type { BlockDevice, Extent } from "./device.ts";
 import { deviceError } from "./device-error.ts";
 import { BLOCK_BYTES, DirtyMap } from "./dirty-map.ts";
 import { PIECE_BYTES } from "./hash/hash-piece.ts";
 import { hasherFor } from "./hash/hasher.ts";
 import { ImageReader } from "./image-reader.ts";
-import { inParallel } from "./in-parallel.ts";
 import { anyPresent, CHUNK_BYTES, type ChunkMap, chunkCount, endOfAlike, withChanges } from "./map.ts";
 import { Overlay } from "./overlay.ts";
 import { RangeLock } from "./range-lock.ts";

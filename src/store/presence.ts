@@ -21,7 +21,8 @@ export interface PresenceOptions {
   depth: "manifest" | "all" | "content";
 }
 
-export type Presence = "present" | "missing" | "corrupt";
+/** `unreachable`: only a remote could tell, and it cannot be asked. */
+export type Presence = "present" | "missing" | "corrupt" | "unreachable";
 
 export async function presence(
   artifact: Artifact,
@@ -30,9 +31,9 @@ export async function presence(
   { depth }: PresenceOptions,
 ): Promise<Presence> {
   if (artifact.type === "data") return "present"; // its value stands in whatever names it
-  if (!(await blobs.has(artifact.digest))) return "missing";
-  if (depth === "manifest") return "present";
   try {
+    if (!(await blobs.has(artifact.digest))) return "missing";
+    if (depth === "manifest") return "present";
     const parts = await partsOf(artifact, blobs);
     if (depth === "content") return await readAll([artifact.digest, ...parts], blobs);
     for (const part of parts) if (!(await blobs.has(part))) return "missing";
@@ -54,7 +55,8 @@ async function readAll(digests: readonly Digest[], blobs: BlobStore): Promise<Pr
   };
   await Promise.all(Array.from({ length: READS_AT_ONCE }, readOn));
   if (found.has("corrupt")) return "corrupt";
-  return found.has("missing") ? "missing" : "present";
+  if (found.has("missing")) return "missing";
+  return found.has("unreachable") ? "unreachable" : "present";
 }
 
 async function read(digest: Digest, blobs: BlobStore): Promise<Presence> {
@@ -68,6 +70,7 @@ async function read(digest: Digest, blobs: BlobStore): Promise<Presence> {
 
 /** A store that cannot be read says nothing of what is in it. */
 function faultOf(error: unknown): Presence {
+  if (error instanceof TplError && error.code === "store-unreachable") return "unreachable";
   if (!(error instanceof TplError) || error.code.startsWith("store-")) throw error;
   return error.code === "blob-missing" ? "missing" : "corrupt";
 }

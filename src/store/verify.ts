@@ -3,11 +3,14 @@ import type { Digest } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import { TplError } from "../engine/errors.ts";
 import type { StoredArtifact } from "./inventory.ts";
-import { type PartsOf, type Presence, presence } from "./presence.ts";
+import { type PartsOf, presence } from "./presence.ts";
+import { tieredBlobs } from "./remote/tiered.ts";
 
 export interface VerifyOptions {
   signal?: AbortSignal;
   onProgress?(done: { blobs: number; bytes: number }): void;
+  /** Where what is not in `blobs` may be. An artifact is not broken while nobody can tell. */
+  behind?(): Promise<BlobStore>;
 }
 
 export interface Verification {
@@ -16,7 +19,7 @@ export interface Verification {
   /** Blobs whose content is not what their digest says. In a writable store they are moved to `damaged/`. */
   damaged: Digest[];
   /** What cannot be read whole: a blob of it is damaged or missing. */
-  broken: (StoredArtifact & { state: Exclude<Presence, "present"> })[];
+  broken: (StoredArtifact & { state: "missing" | "corrupt" })[];
 }
 
 /** So that hashing one blob goes on while the disk brings the next. */
@@ -44,10 +47,12 @@ export async function verify(
   };
   await Promise.all(Array.from({ length: READS_AT_ONCE }, readOn));
   const broken: Verification["broken"] = [];
+  const whole = withoutThe(damaged, blobs);
+  const all = options.behind ? tieredBlobs({ local: whole, remote: options.behind, uses: "ignored" }) : whole;
   for (const stored of artifacts) {
     options.signal?.throwIfAborted();
-    const state = await presence(stored.artifact, withoutThe(damaged, blobs), partsOf, { depth: "all" });
-    if (state !== "present") broken.push({ ...stored, state });
+    const state = await presence(stored.artifact, all, partsOf, { depth: "all" });
+    if (state === "missing" || state === "corrupt") broken.push({ ...stored, state });
   }
   return { ...done, damaged: [...damaged], broken };
 }

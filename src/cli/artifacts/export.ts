@@ -29,7 +29,7 @@ export async function exportArtifact(
       message: `${path} is there already`,
       hint: "--force replaces it",
     });
-  await using workspace = await openWorkspace(flags, { create: "never" });
+  await using workspace = await openWorkspace(flags, { create: "if-shared" });
   const store = await workspace.store();
   const image = await store.resolveRef(ref, { type: "image" });
   if (image.type !== "image")

@@ -14,6 +14,11 @@ async function doctor({ flags, terminal }: Cli): Promise<number> {
   await using workspace = await openWorkspace(flags, { mode: "read" });
   const { examine } = await import("../doctor.ts");
   const findings = await examine(workspace.location);
+  const { shared } = workspace.config;
+  if (shared) {
+    const { remoteFinding } = await import("../doctor-remote.ts");
+    findings.push(await remoteFinding(shared, workspace.location));
+  }
   const ok = findings.every(({ state }) => state !== "missing");
   if (flags.json) terminal.out(JSON.stringify({ schema: "tplgraph.doctor/1", ok, findings }, null, 2));
   else terminal.out(findings.flatMap((finding) => linesOf(finding, terminal.outPaint)).join("\n"));

@@ -7,6 +7,7 @@ import type { Action, Cli } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
 import { tellInterruption } from "../interruption.ts";
+import { parseSize, SIZE_FORM } from "../size.ts";
 import { openWorkspace } from "../workspace.ts";
 
 interface GcFlags {
@@ -75,12 +76,10 @@ function reportJson({ records, blobs, runs, kept, liveRuns }: GcReport, dryRun: 
   );
 }
 
-const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
-
 function size(text: string): number {
-  const [, amount, unit = "B"] = /^(\d+(?:\.\d+)?)\s*([KMGT]iB|B)?$/.exec(text) ?? [];
-  if (amount === undefined) throw new InvalidArgumentError("write a size as 500MiB, 20GiB or 1.5TiB");
-  return Math.floor(Number(amount) * 1024 ** UNITS.indexOf(unit));
+  const parsed = parseSize(text);
+  if (parsed === undefined) throw new InvalidArgumentError(SIZE_FORM);
+  return parsed;
 }
 
 function days(text: string): number {

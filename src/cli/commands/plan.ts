@@ -8,6 +8,7 @@ import type { Action, Cli } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { tellInterruption } from "../interruption.ts";
 import { type PlannedTemplate, planTemplate } from "../plan-template.ts";
+import { tellTrouble } from "../remote-trouble.ts";
 import { openWorkspace, type Workspace } from "../workspace.ts";
 
 interface PlanFlags extends BuildFlags {
@@ -35,6 +36,7 @@ export async function printPlan(cli: Cli, flags: PlanFlags, template: string): P
   const faults = flags.against === undefined ? "refuse" : "tell";
   const planned = await planTemplate(template, workspace, flags, cli, { faults });
   if (!planned) return EXIT.wrongInput;
+  tellTrouble(planned.store, cli);
   const plan = await withCost(planned.plan, planned.store.records);
   const against = await reviewed({ ...planned, plan }, { cli, flags, template, workspace });
   if (against === "interrupted") return EXIT.interrupted;

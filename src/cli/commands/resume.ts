@@ -30,7 +30,7 @@ export function define(command: Command, act: Action): void {
 
 async function resume(cli: Cli, flags: ResumeFlags, ref: string): Promise<number> {
   const { terminal } = cli;
-  await using workspace = await openWorkspace(cli.flags, { create: "never" });
+  await using workspace = await openWorkspace(cli.flags, { create: "if-shared" });
   const store = await workspace.store();
   const snapshot = await store.resolveRef(ref, { type: "snapshot" });
   using interruption = listenForInterruption({

@@ -12,6 +12,7 @@ import type { Store } from "../../store/store.ts";
 import { watchActivity } from "../activity.ts";
 import { addBuildFlags, append, type BuildFlags, positiveInteger } from "../build-flags.ts";
 import type { Action, Cli } from "../command.ts";
+import type { Config } from "../config.ts";
 import { debugLog } from "../debug-log.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
@@ -19,6 +20,7 @@ import { listenForInterruption } from "../interruption.ts";
 import { holdOnError, type OnError } from "../on-error.ts";
 import { type PlannedTemplate, planTemplate } from "../plan-template.ts";
 import { type ProgressMode, progressMode, showProgress } from "../progress.ts";
+import { tellTrouble } from "../remote-trouble.ts";
 import { reportRun } from "../run-report.ts";
 import { openWorkspace, type Workspace } from "../workspace.ts";
 
@@ -69,6 +71,7 @@ async function run(cli: Cli, flags: RunFlags, template: string): Promise<number>
   const planned = await planTemplate(template, workspace, flags, cli);
   if (!planned) return EXIT.wrongInput;
   const { plan, store } = planned;
+  tellTrouble(store, cli);
   if (Array.isArray(flags.verify)) nodesMeant(plan.graph, flags.verify);
   const hasWork = plan.summary.miss + plan.summary.pending > 0;
   if (hasWork) await prepareToBuild(store, cli);
@@ -77,10 +80,25 @@ async function run(cli: Cli, flags: RunFlags, template: string): Promise<number>
     const { record, interrupted } = await build(planned, cli, { ...flags, ...(jobs ? { jobs } : {}) });
     await reportRun(record, { plan, store, cli, mode: progressMode(flags.progress, cli.terminal) });
     if (flags.result !== undefined) await writeResult(flags.result, record);
-    const status = exitStatus(record, interrupted);
+    const built = exitStatus(record, interrupted);
+    const status =
+      store.sharing && built === EXIT.done ? await share(record, planned, cli, workspace.config) : built;
     if (flags.verify === undefined || status !== EXIT.done) return status;
     return await verify(template, workspace, cli, flags);
   });
+}
+
+/** Of no use for the build, which is done: only being told to end in the middle of it shows in the exit status. */
+async function share(
+  record: RunRecord,
+  { store }: PlannedTemplate,
+  cli: Cli,
+  { upload }: Config,
+): Promise<number> {
+  const { uploadAfter } = await import("../upload.ts");
+  const result = upload ? await uploadAfter(record, store, cli) : "done";
+  if (result === "done" && record.counts.built > 0) await store.sharing?.trim();
+  return result === "interrupted" ? EXIT.interrupted : EXIT.done;
 }
 
 /** The plan is made anew: all of it is there now. */

@@ -10,6 +10,7 @@ import type { LoadedPlugin, StepTypes } from "../plugin/plugin.ts";
 import type { StepType } from "../plugin/step.ts";
 import type { CacheRecord } from "../run/record.ts";
 import type { EngineStore } from "../store.ts";
+import { lookUp } from "./look-up.ts";
 import type { Pins } from "./pins.ts";
 import { planContext, type ReadImageHead } from "./plan-context.ts";
 
@@ -35,6 +36,8 @@ export interface Evaluation {
   /** What the names among the inputs stood for: what the node is then run with, wherever they have moved to. */
   refs: ReadonlyMap<InputBinding, Artifact>;
   record: CacheRecord | undefined;
+  /** Others may have a record, and cannot be asked. */
+  unreachable: boolean;
 }
 
 /** True when everything the node's key depends on is known. */
@@ -50,8 +53,8 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const definition = await define(node, known, options);
   const key = keyOf(definition.preimage);
-  const record = node.kind === "artifact" ? await options.store.records.get(key) : undefined;
-  return { ...definition, key, record };
+  const found = node.kind === "artifact" ? await lookUp(key, options.store.records) : { record: undefined };
+  return { ...definition, key, unreachable: false, ...found };
 }
 
 /** What a node is made from. Throws what the step type's `resolve` throws. */

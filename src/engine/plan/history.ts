@@ -3,6 +3,7 @@ import { basename, resolve } from "node:path";
 import type { GraphNode } from "../graph/graph.ts";
 import type { CacheRecord } from "../run/record.ts";
 import type { EngineStore } from "../store.ts";
+import { lookUp } from "./look-up.ts";
 
 /** What a node was the last time it was built. */
 export interface History {
@@ -21,7 +22,7 @@ export async function lastBuilt(
 ): Promise<History> {
   for (const template of templatesOf(node)) {
     const key = await records.lastKey(template, stepOf(node));
-    if (key !== undefined) return { key, record: await records.get(key) };
+    if (key !== undefined) return { key, record: (await lookUp(key, records)).record };
   }
   return { key: undefined, record: undefined };
 }

@@ -98,7 +98,7 @@ async function fateOf(
     pass.diagnostics.push(faultAt(node, error));
     return { fate: "miss", key: null, reason: { code: "input-changed", changed: [] } };
   }
-  const { key, preimage, record, resolved } = evaluation;
+  const { key, preimage, record, resolved, unreachable } = evaluation;
   const { type } = await stepTypeOf(node, options.types);
   const marks = {
     ...(type.note ? { note: type.note(resolved) } : {}),
@@ -122,11 +122,16 @@ async function fateOf(
     fate: "miss",
     key,
     ...marks,
-    reason: reason ?? (await lossReason(key, options.store)) ?? reasonOf(previous, preimage),
+    reason:
+      reason ??
+      (unreachable ? UNREACHABLE : undefined) ??
+      (await lossReason(key, options.store)) ??
+      reasonOf(previous, preimage),
     ...(previous.record ? { lastSeconds: previous.record.seconds } : {}),
   };
 }
 
+const UNREACHABLE: Reason = { code: "store-unreachable", changed: [] };
 const FORCED: Reason = { code: "forced", changed: [] };
 
 async function lossReason(key: string, store: EngineStore): Promise<Reason | undefined> {
@@ -139,6 +144,8 @@ function reasonOf(previous: History, now: KeyPreimage): Reason {
   if (!previous.record) return { code: "evicted", changed: [] };
   return explainMiss(previous.record.preimage as unknown as KeyPreimage, now);
 }
+
+const ABSENCES = { missing: "evicted", corrupt: "corrupt", unreachable: "store-unreachable" } as const;
 
 /** Hits whose bytes somebody needs and the store has not: marked, so that the next pass sees misses. */
 async function newlyDamaged(
@@ -154,7 +161,7 @@ async function newlyDamaged(
     for (const artifact of Object.values(node.outputs ?? {})) {
       const state = await options.store.has(artifact);
       if (state === "present") continue;
-      damaged.set(id, { code: state === "corrupt" ? "corrupt" : "evicted", changed: [] });
+      damaged.set(id, { code: ABSENCES[state], changed: [] });
       found = true;
     }
   }

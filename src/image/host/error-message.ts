@@ -1,5 +1,11 @@
 /** Errors on their way between two processes: plain data that becomes an error of the same class again. */
-import { ArtifactDamaged, ToolError, TplError, type TplErrorOptions } from "../../engine/errors.ts";
+import {
+  ArtifactDamaged,
+  type DamageCode,
+  ToolError,
+  TplError,
+  type TplErrorOptions,
+} from "../../engine/errors.ts";
 
 /** The fields of the classes in `engine/errors.ts`, flat. */
 export interface ErrorMessage {
@@ -64,7 +70,7 @@ function construct(message: ErrorMessage): Error {
     return new ToolError({ ...options, command, exitCode, signal, lastLines });
   }
   if (message.class === "ArtifactDamaged") {
-    const code = options.code as "blob-missing" | "blob-corrupt";
+    const code = options.code as DamageCode;
     return new ArtifactDamaged({ ...options, code, digest: message.digest! });
   }
   return new TplError(options);

@@ -2,8 +2,8 @@
 import { TplError } from "../../engine/errors.ts";
 import type { ObjectStore } from "./object-store.ts";
 
-/** Plain data: it also travels to the disk host. It has no credentials. */
-export interface RemoteOptions {
+/** A type, not an interface: it is plain JSON, and travels to the disk host. It has no credentials. */
+export type RemoteOptions = {
   /** `s3://BUCKET/PREFIX`, or the absolute path of a folder. */
   url: string;
   endpoint?: string;
@@ -14,7 +14,7 @@ export interface RemoteOptions {
   timeoutMs?: number;
   /** Default: 3. */
   attempts?: number;
-}
+};
 
 const TIMEOUT_MS = 60_000;
 const ATTEMPTS = 3;
@@ -31,10 +31,10 @@ export async function openObjects(options: RemoteOptions): Promise<ObjectStore> 
   return s3Objects({ ...rest, ...place, timeoutMs, attempts });
 }
 
-type RemotePlace = { kind: "s3"; bucket: string; prefix: string } | { kind: "folder"; path: string };
+export type RemotePlace = { kind: "s3"; bucket: string; prefix: string } | { kind: "folder"; path: string };
 
 /** Throws TplError `bad-remote-url`. */
-function parseRemoteUrl(url: string): RemotePlace {
+export function parseRemoteUrl(url: string): RemotePlace {
   if (url.startsWith("/")) return { kind: "folder", path: url };
   const [, bucket, path = ""] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(url) ?? [];
   const prefix = path.replace(/\/+$/, "");

@@ -116,6 +116,10 @@ pipeline = catch_errors gatekeeper healthcheck cache listing_formats s3api tempa
 use = egg:swift#proxy
 allow_account_management = true
 account_autocreate = true
+# A busy machine is no reason to call a server dead.
+conn_timeout = 10
+node_timeout = 60
+error_suppression_limit = 1000
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = testing .admin
@@ -172,7 +176,7 @@ class Server {
 
 async function untilHealthy(port: number, server: Server): Promise<void> {
   for (const begun = Date.now(); ; ) {
-    if (server.hasEnded || Date.now() - begun > 30_000)
+    if (server.hasEnded || Date.now() - begun > 90_000)
       throw new Error(`${server.name} did not start: ${await server.lastWords()}`);
     const answer = await fetch(`http://127.0.0.1:${port}/healthcheck`).catch(() => undefined);
     if (answer?.ok) return;

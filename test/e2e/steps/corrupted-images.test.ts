@@ -12,7 +12,7 @@ import type { ImageArtifact } from "../../../src/engine/artifact.ts";
 import { TplError } from "../../../src/engine/errors.ts";
 import type { Disk } from "../../../src/engine/plugin/disk.ts";
 import type { Services } from "../../../src/engine/run/services.ts";
-import { inParallel } from "../../../src/image/in-parallel.ts";
+import { inParallel } from "../../../src/engine/in-parallel.ts";
 import { attachSource } from "../../../src/plugins/nbd/attach-source.ts";
 import { copy } from "../../../src/plugins/rsync/copy.ts";
 import { fileServices } from "../../../src/testing/file-services.ts";
