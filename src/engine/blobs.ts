@@ -15,7 +15,8 @@ export interface BlobStore {
   get(digest: Digest): Promise<Buffer>;
   /**
    * Fills `into` from byte `offset` of the blob on; the range lies within it. The blob is verified against its digest
-   * when this object reads the first part of it; later parts come straight from where it lies. Throws as `get` does.
+   * at the latest when this object reads the first part of it; later parts come straight from where it lies. Throws as
+   * `get` does.
    * Where a driver has no way that is cheaper than `get`, it has no such method. Undefined: it is filled already.
    */
   readPart?(digest: Digest, offset: number, into: Buffer): Promise<void> | undefined;

@@ -50,7 +50,9 @@ export class Packs {
 
   /** Undefined: it is in no pack. Throws TplError `blob-corrupt`. */
   async get(digest: Digest): Promise<Buffer | undefined> {
-    return (await this.#read(digest))?.data;
+    const found = await this.#read(digest);
+    if (found) this.#verified.set(digest, found.place);
+    return found?.data;
   }
 
   /** As `BlobStore.readPart`. A promise of false: it is in no pack. */

@@ -34,6 +34,20 @@ describe("chunks in packs", () => {
     expect(readdirSync(join(path, "blobs"))).toHaveLength(1);
   });
 
+  test("are verified once, whether they were first read whole or in part", async () => {
+    const path = scratchFolder();
+    const writer = open(path);
+    const [[digest, data]] = [...(await putChunks(writer, 1))] as [[Digest, Buffer]];
+    const reader = open(path);
+    await reader.get(digest);
+    // Only a second reading of the whole would meet what is damaged now.
+    overwriteInPack(path, digest, Buffer.from([data[0]! ^ 1]));
+    const part = Buffer.alloc(4096);
+    await reader.readPart!(digest, CHUNK_BYTES - part.length, part);
+    expect(part.equals(data.subarray(-part.length))).toBe(true);
+    await expect(open(path).readPart!(digest, 0, part)).rejects.toMatchObject({ code: "blob-corrupt" });
+  });
+
   test("fill a pack and go on in the next", async () => {
     const path = scratchFolder();
     const chunks = await putChunks(open(path), 1030);
