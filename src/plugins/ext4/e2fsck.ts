@@ -15,17 +15,39 @@ const HINT: Record<RepairPolicy, string> = {
   "check-only": 'repair it with ext4/fsck and repair: "preen" or "yes"',
 };
 
+/** One repair can uncover what the next one mends; whatever is left after so many is beyond e2fsck. */
+const MAX_REPAIRS = 4;
+
+/** For an image that somebody may have made to keep e2fsck busy: each pass is ended after `timeoutMs`. Default: never. */
+interface CheckOptions {
+  timeoutMs?: number;
+}
+
 /**
  * A whole check (`-f`) of the file system in `file`, which must not be mounted. `clock` is from `fixed-clock.ts`.
- * Throws ToolError `fsck-failed` where the file system is not healthy afterwards.
+ * After a repair it is checked again, until a pass finds nothing: e2fsck also says "corrected" where what it wrote is
+ * not yet whole. Throws ToolError `fsck-failed` where the file system is not healthy afterwards.
  */
 export async function e2fsck(
   step: Pick<StepContext, "tool">,
   file: string,
   repair: RepairPolicy,
   clock: Record<string, string>,
-  /** For an image that somebody may have made to keep e2fsck busy. Default: none of its own. */
-  options: { timeoutMs?: number } = {},
+  options: CheckOptions = {},
+): Promise<{ corrected: boolean }> {
+  const { corrected } = await checkOnce(step, file, repair, clock, options);
+  for (let repairs = 1; corrected && repairs < MAX_REPAIRS; repairs++)
+    if (!(await checkOnce(step, file, repair, clock, options)).corrected) return { corrected };
+  if (corrected) await checkOnce(step, file, "check-only", clock, options);
+  return { corrected };
+}
+
+async function checkOnce(
+  step: Pick<StepContext, "tool">,
+  file: string,
+  repair: RepairPolicy,
+  clock: Record<string, string>,
+  options: CheckOptions,
 ): Promise<{ corrected: boolean }> {
   const args = ["-f", FLAG[repair], file];
   const lastLines: string[] = [];
