@@ -13,6 +13,8 @@ import type { RunRecord } from "../../src/engine/run/record.ts";
 
 export const root = resolve(import.meta.dirname, "../..");
 const main = join(root, "dist/cli/main.js");
+/** The system's own tools, whoever runs the tests: their versions stand in keys, and users share the tests' store. */
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Readable by other users, which a home folder often is not. */
 export const store =
@@ -47,7 +49,7 @@ export function start(
 ): { child: ChildProcess; done: Promise<CliResult> } {
   const child = spawn(process.execPath, [main, ...args], {
     cwd: options.cwd ?? root,
-    env: { ...process.env, TPLGRAPH_STORE: store, NO_COLOR: "1", CI: "true", ...options.env },
+    env: { ...process.env, TPLGRAPH_STORE: store, NO_COLOR: "1", CI: "true", PATH, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
