@@ -49,7 +49,7 @@ beforeEach(() => s3.proxy.reset());
 function machine(name: string, more: { remote?: object; cache?: object } = {}) {
   const store = join(folder, name);
   const config = join(folder, `${name}.json`);
-  const configuration = { ...more, remote: { ...remote, upload: true, timeout: "2s", ...more.remote } };
+  const configuration = { ...more, remote: { ...remote, upload: true, timeout: "20s", ...more.remote } };
   writeFileSync(config, JSON.stringify(configuration));
   const args = (command: readonly string[]) => ["--config", config, ...command];
   const options = { cwd: folder, env: { TPLGRAPH_STORE: store } };
@@ -155,7 +155,7 @@ test("a remote that is away is a reason, not a failure, and is told what it miss
   expect(Date.now() - begun).toBeLessThan(30_000);
 
   s3.proxy.reset();
-  const later = await fifth.run("run", "grown.yaml", "-p", "diskMiB=640");
+  const later = await machine("fifth").run("run", "grown.yaml", "-p", "diskMiB=640");
   expect(later).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("uploaded") });
   const plain = await machine("sixth").plan("-p", "diskMiB=640");
   expect(fates(plain)).toEqual(["hit", "hit"]);
