@@ -1,5 +1,5 @@
 /**
- * Versions of tools, as they stand in keys: the first line of what `TOOL --version` prints. Remembered by the
+ * Versions of tools, as they stand in keys: the first line with a version of what `TOOL --version` prints. Remembered by the
  * executable's identity on disk, so that a cached run starts no process to learn what it knew.
  */
 import { accessSync, constants, statSync } from "node:fs";
@@ -55,7 +55,9 @@ async function askVersion(path: string, versionArguments: readonly string[]): Pr
     timeout: 20_000,
     env: { LC_ALL: "C.UTF-8" },
   });
-  const line = result.all?.split("\n").find((text) => text.trim() !== "");
+  const lines = (result.all ?? "").split("\n").filter((text) => text.trim() !== "");
+  // A tool may print its version on one stream and complain of the question on the other: which comes first is chance.
+  const line = lines.find((text) => /\d\.\d/.test(text)) ?? lines[0];
   if (line) return line.trim();
   throw new TplError({
     code: "tool-broken",

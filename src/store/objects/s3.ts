@@ -37,6 +37,8 @@ export interface S3Options {
 
 const CONNECT_MS = 5_000;
 const CONNECTIONS = 32;
+/** Room for the SDK's pause between two attempts; a server that asks for less gets half a second and more. */
+const PAUSE_MS = 5_000;
 
 export function s3Objects(options: S3Options): ObjectStore {
   const { bucket: Bucket, prefix, timeoutMs, attempts } = options;
@@ -62,7 +64,7 @@ export function s3Objects(options: S3Options): ObjectStore {
   const faultOf = (error: unknown) => s3Fault(error, { store: name, bucket: Bucket });
   /** The handler's timeouts begin anew with each stage of a request: this one ends it whatever stage it is in. */
   const deadline = (signal?: AbortSignal) => {
-    const last = AbortSignal.timeout(timeoutMs * (attempts + 1));
+    const last = AbortSignal.timeout((timeoutMs + PAUSE_MS) * attempts);
     return { abortSignal: signal ? AbortSignal.any([signal, last]) : last };
   };
   return {
