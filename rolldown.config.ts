@@ -15,6 +15,8 @@ const OUTSIDE: Readonly<Record<string, string>> = {
   "engine/errors.ts": "../engine/errors.js",
   "image/hash/hasher.ts": "../image/hash/hasher.js",
   "run-services.ts": "../run-services.js",
+  "store/objects/s3.ts": "../store/objects/s3.js",
+  "store/records/redis.ts": "../store/records/redis.js",
 };
 
 const outside: Plugin = {

@@ -11,7 +11,6 @@ import type { OpenedDisk } from "../engine/run/services.ts";
 import { attachLoop, detachLoop } from "../image/attach/loop.ts";
 import { systemTool } from "../image/attach/system-tool.ts";
 import { type AttachWays, attachWays, type Way } from "../image/attach/ways.ts";
-import { runServices } from "../run-services.ts";
 
 /** The smallest that mke2fs puts a journal on is larger; it is not needed here. */
 const DISK_BYTES = 4 * 2 ** 20;
@@ -30,6 +29,7 @@ export async function tryAttaching(): Promise<AttachWays> {
 async function tryAll(folder: string): Promise<AttachWays> {
   const seem = await attachWays();
   const log: string[] = [];
+  const { runServices } = await import("../run-services.ts");
   const services = await runServices({ path: folder }, (line) => log.push(line))(newRunId(Date.now()));
   const opened = await services.openDisk("doctor", { sizeBytes: DISK_BYTES });
   let ways: AttachWays;
