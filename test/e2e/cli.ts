@@ -14,7 +14,7 @@ import type { RunRecord } from "../../src/engine/run/record.ts";
 export const root = resolve(import.meta.dirname, "../..");
 const main = join(root, "dist/cli/main.js");
 /** The system's own tools, whoever runs the tests: their versions stand in keys, and users share the tests' store. */
-const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Readable by other users, which a home folder often is not. */
 export const store =

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { RunRecord } from "../../../src/engine/run/record.ts";
-import { build, cli, store, temporaryFolder } from "../cli.ts";
+import { build, cli, PATH, store, temporaryFolder } from "../cli.ts";
 import { leftovers } from "../leftovers.ts";
 
 const NINE = [
@@ -74,7 +74,7 @@ describe("the main job", () => {
         process.execPath,
         "dist/cli/main.js",
       ].concat(["run", "templates/python.yaml", "--progress", "plain"]),
-      { env: { ...process.env, TPLGRAPH_STORE: store }, stdio: "ignore" },
+      { env: { ...process.env, TPLGRAPH_STORE: store, PATH }, stdio: "ignore" },
     );
     const calls = readFileSync(trace, "utf8").split("\n");
     expect(calls.filter((line) => line.includes("execve("))).toHaveLength(1);
