@@ -1,6 +1,7 @@
 /**
  * Compiled graphs, kept in the store with what planning found of them: a run whose templates, parameters and plugins
- * are what they were the last time neither parses nor compiles. One is found by what was asked for, and holds as long
+ * are what they were the last time neither parses nor compiles. One is found by what was asked for and where (paths are relative to the
+ * working folder), and holds as long
  * as every file that was read is the same by its stat (device, inode, size, both times) and every step type has the
  * same implementation. Only graphs of which nothing was said are kept: a warning is to be told each time.
  *
@@ -72,7 +73,7 @@ export async function compiledOnce(
 ): Promise<KeptCompilation> {
   const program = fileURLToPath(import.meta.url);
   if (extname(program) === ".ts" || !existsSync(join(store, "store.json"))) return compile();
-  const name = sha256(canonicalJson([fileIdentity(program), resolve(file), file, asked]));
+  const name = sha256(canonicalJson([fileIdentity(program), process.cwd(), file, asked]));
   const path = join(store, "compiled", name);
   const kept = await readKept(path, types);
   if (kept) return { ...kept, diagnostics: [], sources: new Map() };

@@ -3,7 +3,7 @@
  * opens; and every change that matters is seen all the same.
  */
 import { execFile } from "node:child_process";
-import { readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
@@ -86,4 +86,34 @@ it("opens no template that was compiled before, and sees each change", { timeout
   expect(await said()).toBe("bye!end!");
   write(at("words.mjs"), plugin("?"), 30);
   expect(await said()).toBe("bye?end?");
+});
+
+it("takes a parameters file of the folder that it is run in", { timeout: 60_000 }, async () => {
+  await using folder = await temporaryFolder();
+  const at = (name: string) => join(folder.path, name);
+  write(at("words.mjs"), plugin("!"), 60);
+  write(at("t.yaml"), template("hello"), 60);
+  writeFileSync(at("tplgraph.config.json"), JSON.stringify({ plugins: ["./words.mjs"], store: "./store" }));
+  for (const place of ["here", "there"]) {
+    mkdirSync(at(place));
+    write(at(`${place}/p.yaml`), `last: ${place}\n`, 60);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 2100));
+  const said = async (place: string) => {
+    const args = [
+      "run",
+      at("t.yaml"),
+      "--params",
+      "p.yaml",
+      "--config",
+      at("tplgraph.config.json"),
+      "--json",
+    ];
+    const { stdout } = await cli(args, { cwd: at(place), env: { TPLGRAPH_STORE: at("store") } });
+    return (JSON.parse(stdout) as { outputs: { said: { value: string } } }).outputs.said.value;
+  };
+  // Twice here: the first run makes the store, the second keeps the graph in it.
+  await said("here");
+  expect(await said("here")).toBe("hello!here!");
+  expect(await said("there")).toBe("hello!there!");
 });
