@@ -50,19 +50,28 @@ export function openRecords(options: OpenRecordsOptions): Records {
     await facts.set(GENERATION, { value, at: options.now() });
     return value;
   };
+  /**
+   * Before the change, since this process may be killed right after it; and after it, since somebody may have read the
+   * new generation and the old record in between.
+   */
+  const inNewGeneration = async (facts: Tables["facts"], change: () => Promise<unknown>) => {
+    await renewGeneration(facts);
+    await change();
+    await renewGeneration(facts);
+  };
   return {
     records: {
       get: async (key) => (await tables()).records.get(key),
       getMany: async (keys) => (await tables()).records.getMany(keys),
       async put(record) {
         const { records, facts } = await writable();
-        if (await records.has(record.key)) await renewGeneration(facts);
-        await records.set(record.key, record);
+        const put = () => records.set(record.key, record);
+        if (await records.has(record.key)) await inNewGeneration(facts, put);
+        else await put();
       },
       async remove(key) {
         const { records, facts } = await writable();
-        await renewGeneration(facts);
-        await records.delete(key);
+        await inNewGeneration(facts, () => records.delete(key));
       },
       async generation() {
         const { facts } = await tables();

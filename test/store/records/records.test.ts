@@ -31,6 +31,38 @@ function open(folder: string, mode: "read" | "write" = "write", now = () => 1000
   return opened;
 }
 
+describe("the generation of records", () => {
+  test("stays with new records, and changes with one that is removed or takes another's place", async () => {
+    const folder = storeFolder();
+    const { records } = open(folder);
+    const seen = new Set([await records.generation!()]);
+    await records.put(record("a"));
+    await records.put(record("b"));
+    seen.add(await records.generation!());
+    expect(seen.size).toBe(1);
+    await records.put(record("a", 2));
+    seen.add(await records.generation!());
+    await records.remove("b");
+    seen.add(await records.generation!());
+    expect(seen.size).toBe(3);
+    expect(seen).toContain(await open(folder, "read").records.generation!());
+  });
+
+  test("read by another one while a record goes, is another one when it has gone", async () => {
+    const folder = storeFolder();
+    const { records } = open(folder);
+    const other = open(folder).records;
+    await records.put(record("a"));
+    const removed = records.remove("a");
+    const between = [];
+    for (let look = 0; look < 20; look++)
+      between.push({ generation: await other.generation!(), there: (await other.get("a")) !== undefined });
+    await removed;
+    const now = await records.generation!();
+    expect(between.filter(({ there, generation }) => there && generation === now)).toEqual([]);
+  });
+});
+
 describe("records", () => {
   test("are there again after closing, and the last one put wins", async () => {
     const folder = storeFolder();
