@@ -15,14 +15,21 @@ const UUID = "00112233-4455-6677-8899-aabbccddeeff";
 const READ = "od -An -v -tx1 -j 1024 -N 1024 /disk-1.raw";
 
 /** Answers with a superblock per `od`, the last one again and again, and with `statuses` of e2fsck in turn. */
-function answers(superblocks: Fields[], options: { e2fsck?: number; minimumBlocks?: number } = {}) {
+function answers(
+  superblocks: Fields[],
+  options: { e2fsck?: number | number[]; minimumBlocks?: number } = {},
+) {
   const left = [...superblocks];
+  const statuses = [options.e2fsck ?? 0].flat();
   return (command: readonly string[]): Partial<ToolResult> | undefined => {
     if (command[0] === "od") {
       const fields = left.length > 1 ? left.shift()! : left[0]!;
       return { stdout: hexDump(superblockBytes(fields)) };
     }
-    if (command[0] === "e2fsck") return { exitCode: options.e2fsck ?? 0, stdout: "Pass 1\n" };
+    if (command[0] === "e2fsck") {
+      const exitCode = statuses.length > 1 ? statuses.shift()! : statuses[0]!;
+      return { exitCode, stdout: "Pass 1\n" };
+    }
     if (command.includes("-P"))
       return { stdout: `Estimated minimum size of the filesystem: ${options.minimumBlocks}\n` };
     return undefined;
@@ -147,6 +154,18 @@ describe("ext4/fsck", () => {
     expect(error).toMatchObject({ code: "fsck-failed", exitCode: status, lastLines: ["Pass 1"] });
     expect(error.message).toMatch(message);
     if (hint) expect(error.hint).toMatch(hint);
+  });
+
+  it("checks again what it repaired, until a pass finds nothing", async () => {
+    await using bench = await stepBench({ recording: answers([{}], { e2fsck: [1, 1, 0] }) });
+    await bench.run(fsck, { image, repair: "yes" });
+    expect(lines(bench)).toEqual([READ, ...Array(3).fill("e2fsck -f -y /disk-1.raw")]);
+  });
+
+  it("gives up on what is repaired again and again, and then is not whole", async () => {
+    await using bench = await stepBench({ recording: answers([{}], { e2fsck: [1, 1, 1, 1, 4] }) });
+    await expect(bench.run(fsck, { image, repair: "yes" })).rejects.toMatchObject({ code: "fsck-failed" });
+    expect(lines(bench).at(-1)).toBe("e2fsck -f -n /disk-1.raw");
   });
 
   it("refuses an image without a file system", async () => {

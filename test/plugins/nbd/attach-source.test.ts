@@ -6,17 +6,28 @@ import { hexDump, superblockBytes } from "../ext4/superblock-bytes.ts";
 
 const from = { type: "image" as const, digest: recordedDigest(0), bytes: 2 ** 28 };
 
-const recording = (status: number) => (command: readonly string[]) => {
-  if (command[0] === "od") return command.includes("1024") ? { stdout: hexDump(superblockBytes()) } : {};
-  return command[0] === "e2fsck" ? { exitCode: status } : undefined;
+/** `statuses`: of e2fsck in turn, the last one again and again. */
+const recording = (...statuses: number[]) => {
+  const left = [...statuses];
+  return (command: readonly string[]) => {
+    if (command[0] === "od") return command.includes("1024") ? { stdout: hexDump(superblockBytes()) } : {};
+    if (command[0] !== "e2fsck") return undefined;
+    return { exitCode: left.length > 1 ? left.shift()! : left[0]! };
+  };
 };
 
 describe("nbd/attach-source", () => {
   it("checks a private view before the kernel mounts it read-only", async () => {
-    await using bench = await stepBench({ recording: recording(1) });
+    await using bench = await stepBench({ recording: recording(1, 0) });
     const source = await bench.run(attachSource, { from });
-    expect(bench.commands.map(({ command }) => command[0])).toEqual(["od", "od", "od", "e2fsck", "od"]);
-    expect(bench.commands[3]!.command).toEqual(["e2fsck", "-f", "-p", "/disk-1.raw"]);
+    expect(bench.commands.map(({ command }) => command[0])).toEqual([
+      ...["od", "od", "od"],
+      // What was repaired is checked again.
+      ...["e2fsck", "e2fsck"],
+      "od",
+    ]);
+    for (const { command } of bench.commands.slice(3, 5))
+      expect(command).toEqual(["e2fsck", "-f", "-p", "/disk-1.raw"]);
     expect(bench.disks).toEqual([`open disk-1 ${from.bytes}`, "mount disk-1 ro nodev,nosuid,noexec"]);
     expect(source).toMatchObject({
       tree: { path: "/disk-1", readOnly: true },
