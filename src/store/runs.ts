@@ -4,13 +4,14 @@
  * Lines reach their files within 250 ms, so that another process can follow them and a crash keeps them.
  */
 import { hash } from "node:crypto";
-import { appendFileSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TplError } from "../engine/errors.ts";
 import { type RunEnding, runEnding } from "../engine/run/ending.ts";
 import type { RunRecord } from "../engine/run/record.ts";
 import type { EngineStore, RecordsInUse, StartedRun } from "../engine/store.ts";
 import { readOnlyStore, storeFault, systemCode } from "./fault.ts";
+import { namesIn } from "./names-in.ts";
 import { eventFilter, type KeptEvents, readEvents } from "./run-events.ts";
 import { writeAtomically } from "./temporary.ts";
 
@@ -223,14 +224,5 @@ function readJson<T>(path: string): T | undefined {
       hint: `remove ${path}`,
       cause: error,
     });
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw storeFault(error, `list ${folder}`);
   }
 }

@@ -12,7 +12,6 @@ import {
   mkdirSync,
   openSync,
   read,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -24,6 +23,7 @@ import { dirname, join } from "node:path";
 import type { Digest } from "../../engine/artifact.ts";
 import type { ListedBlob } from "../../engine/blobs.ts";
 import { storeFault, systemCode } from "../fault.ts";
+import { namesIn } from "../names-in.ts";
 import { temporaryName } from "../temporary.ts";
 import { hexOf, isDigest } from "./digest.ts";
 import { FRESH_MS } from "./fresh.ts";
@@ -225,14 +225,5 @@ function* listFolder(root: string): Generator<ListedBlob> {
       const stat = statSync(join(root, prefix, rest), { throwIfNoEntry: false });
       if (stat?.isFile() && isDigest(digest)) yield { digest, bytes: stat.size, putMs: stat.mtimeMs };
     }
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw storeFault(error, `list ${folder}`);
   }
 }

@@ -2,9 +2,9 @@
  * What is still to be uploaded: a file for each run, written before its upload begins and removed when all of it is
  * there. So an upload that failed, or was killed, is tried again by the next run, or by `store push`.
  */
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { systemCode } from "../fault.ts";
+import { namesIn } from "../names-in.ts";
 import { writeAtomically } from "../temporary.ts";
 
 export interface PendingUpload {
@@ -29,19 +29,10 @@ export function pendingUploads(storeFolder: string, folder: string): PendingUplo
     add: (upload) =>
       writeAtomically(storeFolder, join(root, `${upload.run}.json`), `${JSON.stringify(upload)}\n`),
     list: () =>
-      namesIn(root).map((name) => JSON.parse(readFileSync(join(root, name), "utf8")) as PendingUpload),
+      namesIn(root)
+        .filter((name) => name.endsWith(".json"))
+        .sort() // runs' ids begin with their time
+        .map((name) => JSON.parse(readFileSync(join(root, name), "utf8")) as PendingUpload),
     remove: (run) => rmSync(join(root, `${run}.json`), { force: true }),
   };
-}
-
-/** Runs' ids begin with their time. */
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith(".json"))
-      .sort();
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  }
 }
