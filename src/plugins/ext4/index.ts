@@ -12,6 +12,7 @@ export { e2fsck } from "./e2fsck.ts";
 export { clockOf, fixedClock } from "./fixed-clock.ts";
 export { HEAD_BYTES } from "./identify.ts";
 export { imageSuperblock } from "./image-superblock.ts";
+export { importStep } from "./import-step.ts";
 export { DEFAULT_BYTES_PER_INODE, mke2fsArguments } from "./mke2fs.ts";
 export { newSize, newSizeIssues } from "./new-size.ts";
 export { label, MIB, sizeMiB } from "./options.ts";
