@@ -83,8 +83,8 @@ export class Drawing {
   }
 
   select(id: string | undefined, before: string | undefined): void {
-    this.#mark(before, false);
-    this.#mark(id, true);
+    this.#mark(before, "plain");
+    this.#mark(id, "selected");
     if (id !== undefined && this.#elements.has(id)) this.#tabTo(id);
   }
 
@@ -107,8 +107,9 @@ export class Drawing {
     text("facts", factsOf(node));
   }
 
-  #mark(id: string | undefined, isSelected: boolean): void {
+  #mark(id: string | undefined, as: "selected" | "plain"): void {
     if (id === undefined) return;
+    const isSelected = as === "selected";
     const element = this.#elements.get(id);
     element?.classList.toggle("selected", isSelected);
     if (isSelected) element?.setAttribute("aria-current", "true");

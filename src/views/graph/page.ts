@@ -40,7 +40,7 @@ export async function graphPage(data: PageData, options: GraphPageOptions): Prom
     connect: served ? "'self'" : "'none'",
     data,
     body: [
-      header(document, served?.home, data.live !== undefined),
+      header(document, { home: served?.home, shown: data.live === undefined ? "as it was" : "live" }),
       '<div class="layout">',
       '<nav id="steps" aria-label="Steps"></nav>',
       `<main class="graphs count-${data.graphs.length}">`,
@@ -128,7 +128,10 @@ function digest(text: string): string {
   return `sha256-${createHash("sha256").update(text).digest("base64")}`;
 }
 
-function header(document: GraphDocument, home: string | undefined, isLive: boolean): string {
+function header(
+  document: GraphDocument,
+  { home, shown }: { home: string | undefined; shown: "as it was" | "live" },
+): string {
   const { template, run, shows } = document;
   const params = Object.entries(template.params).map(
     ([name, value]) =>
@@ -139,7 +142,7 @@ function header(document: GraphDocument, home: string | undefined, isLive: boole
     : shows === "plan"
       ? "what a run would do"
       : "the graph alone";
-  const state = run && !isLive ? `<span class="live ${run.state}">${runWords(run)}</span>` : "";
+  const state = run && shown !== "live" ? `<span class="live ${run.state}">${runWords(run)}</span>` : "";
   return [
     '<header class="top">',
     home === undefined ? "" : `<a class="home" href="${escapeMarkup(home)}">All runs</a>`,
@@ -147,7 +150,7 @@ function header(document: GraphDocument, home: string | undefined, isLive: boole
     `<p class="file">${escapeMarkup(template.file)}</p>`,
     params.length > 0 ? `<ul class="params" aria-label="Parameters">${params.join("")}</ul>` : "",
     `<p class="what">${what}</p>`,
-    isLive ? '<span id="live" class="live unfinished" role="status"></span>' : state,
+    shown === "live" ? '<span id="live" class="live unfinished" role="status"></span>' : state,
     "</header>",
   ].join("\n");
 }
