@@ -129,6 +129,8 @@ function stateParts(node: DrawnNode): HTMLElement[] {
 function facts(node: DrawnNode, document: GraphDocument): HTMLElement {
   const rows: [string, string | HTMLElement][] = [];
   if (node.why) rows.push(["why", node.why]);
+  if (node.note) rows.push(["way", node.note]);
+  if (node.reproducible === false) rows.push(["bytes", "may differ from one run to another"]);
   const { producer } = node.details ?? {};
   const begun = document.run && node.startedAt ? since(document.run.startedAt, node.startedAt) : undefined;
   if (node.seconds !== undefined && node.state !== "hit")

@@ -53,6 +53,10 @@ export interface DrawnNode extends Partial<Placement> {
   /** Why it would run, in words. */
   why?: string;
   reason?: Reason;
+  /** What the step decided while planning, and why. */
+  note?: string;
+  /** Absent: the same inputs give the same bytes. */
+  reproducible?: false;
   /** Hex; null while an input is pending. */
   key?: string | null;
   outputs?: Record<string, Artifact>;
@@ -160,13 +164,15 @@ function drawnInput(binding: InputBinding): DrawnInput {
 }
 
 function plannedFacts(planned: PlanNode): Partial<DrawnNode> {
-  const { fate, key, reason, outputs, lastSeconds } = planned;
+  const { fate, key, reason, outputs, lastSeconds, note, reproducible } = planned;
   const why = reasonText(planned);
   return {
     state: fate,
     key,
     ...(why === "" ? {} : { why }),
     ...(reason ? { reason } : {}),
+    ...(note === undefined ? {} : { note }),
+    ...(reproducible === false ? { reproducible } : {}),
     ...(outputs ? { outputs } : {}),
     ...(lastSeconds === undefined ? {} : { seconds: lastSeconds }),
   };

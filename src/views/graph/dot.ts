@@ -40,7 +40,12 @@ export function graphDot(document: GraphDocument, options: { groups?: Grouping }
 
 function nodeAttributes(node: DrawnNode, critical: ReadonlySet<string>): string {
   const facts = stateLine(node);
-  const label = [node.id, node.uses, ...(facts === "" ? [] : [`${signOf(node)} ${facts}`])];
+  const label = [
+    node.id,
+    node.uses,
+    ...(facts === "" ? [] : [`${signOf(node)} ${facts}`]),
+    ...(node.note === undefined ? [] : [node.note]),
+  ];
   const attributes = [`label=${quoted(label.join("\n"))}`];
   if (node.kind === "resource") attributes.push('style="filled,rounded,dashed"', "margin=0.25");
   if (critical.has(node.id)) attributes.push("penwidth=2.5");

@@ -45,7 +45,8 @@ export function graphMermaid(document: GraphDocument, options: MermaidOptions = 
 function shape(node: DrawnNode): string {
   const facts = stateLine(node);
   const state = facts === "" ? "" : `<br/>${escaped(`${signOf(node)} ${facts}`)}`;
-  const text = `"${escaped(node.id)}<br/><small>${escaped(node.uses)}</small>${state}"`;
+  const note = node.note === undefined ? "" : `<br/><small>${escaped(node.note)}</small>`;
+  const text = `"${escaped(node.id)}<br/><small>${escaped(node.uses)}</small>${state}${note}"`;
   return node.kind === "resource" ? `([${text}])` : `[${text}]`;
 }
 

@@ -6,5 +6,6 @@ export function spoken(node: DrawnNode): string {
   const kind = node.kind === "resource" ? ", a resource" : "";
   const state = node.state === undefined ? "" : `: ${stateWord(node)}`;
   const why = node.why === undefined ? "" : `, ${node.why}`;
-  return `${node.id}, ${node.uses}${kind}${state}${why}`;
+  const note = node.note === undefined ? "" : `, ${node.note}`;
+  return `${node.id}, ${node.uses}${kind}${state}${why}${note}`;
 }

@@ -104,7 +104,7 @@ function drawnNode(
     : "";
   return [
     `<g class="${classes}" id="${id}" transform="translate(${x},${y})" role="img" aria-label="${escapeMarkup(spoken(node))}">`,
-    `<title>${escapeMarkup(`${node.id}  ${node.uses}`)}</title>`,
+    `<title>${escapeMarkup([`${node.id}  ${node.uses}`, ...(node.note === undefined ? [] : [node.note])].join("\n"))}</title>`,
     `<rect class="box" width="${width}" height="${height}" rx="${radius}"/>`,
     text("name", 19, cutToWidth(node.id, MAX_COLUMNS.name)),
     text("uses", 35, cutToWidth(node.uses, MAX_COLUMNS.small)),

@@ -91,5 +91,6 @@ function nodeLabel(node: DrawnNode, { title, drawn, critical, paint }: LabelOpti
   const line = `${head}  ${paint("dim", printable(node.uses) + kind + (above ? "  (above)" : ""))}`;
   if (node.state === undefined || above) return line;
   const slow = critical.has(node.id) ? paint("bold", " ◆") : "";
-  return `${line}  ${paint(COLOURS[node.state] ?? "dim", `${signOf(node)} ${stateLine(node)}`)}${slow}`;
+  const note = node.note === undefined ? "" : paint("dim", `  ${printable(node.note)}`);
+  return `${line}  ${paint(COLOURS[node.state] ?? "dim", `${signOf(node)} ${stateLine(node)}`)}${slow}${note}`;
 }

@@ -92,6 +92,17 @@ describe("states", () => {
     expect(document.critical).toEqual({ nodes: ["tree!", "b", "c"], seconds: 3 });
   });
 
+  it("come with what a step decided, and why, in every format", async () => {
+    const note = "in place: <all> that differs is the size";
+    const graph = compiledGraph({ a: [] }, { out: "a" });
+    const noted = planDocumentOf(planOf(graph, { a: { fate: "miss", note, reproducible: false } }));
+    expect(graphTree(noted)).toContain(note);
+    expect(graphDot(noted)).toContain(note);
+    expect(graphMermaid(noted)).toContain("in place: #60;all#62; that differs is the size");
+    expect(await graphSvg(noted)).toContain("in place: &#60;all&#62; that differs is the size");
+    expect(noted.nodes[0]).toMatchObject({ note, reproducible: false });
+  });
+
   it("are classes in mermaid, and groups are subgraphs", () => {
     const text = graphMermaid(document);
     expect(text).toContain('subgraph g0["x"]');
