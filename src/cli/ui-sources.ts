@@ -1,4 +1,5 @@
 /** What `tplgraph ui` shows, from a workspace: each thing is read when it is asked for. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { TplError } from "../engine/errors.ts";
 import { runStartMs } from "../engine/run/run-id.ts";
 import { liveRuns } from "../image/held-runs.ts";
@@ -29,8 +30,7 @@ export function uiSources(workspace: Workspace, cli: Cli): UiSources {
     async runPage(id, home) {
       const store = await workspace.store();
       const run = await findRun(store, id);
-      const isLive = goesOn(run, store);
-      const kept = isLive ? await documentOfEvents(store, run) : undefined;
+      const kept = await liveDocument(store, run);
       const document = kept?.document ?? (await runOf(id, workspace, cli));
       if (!document)
         throw new TplError({
@@ -56,6 +56,22 @@ export function uiSources(workspace: Workspace, cli: Cli): UiSources {
       return log ? endOf(log.path, LOG_BYTES) : { text: "", omittedBytes: 0 };
     },
   };
+}
+
+/** A run's first events reach their file a moment after it shows in the list. */
+const FIRST_EVENTS_MS = 2000;
+const LOOK_MS = 50;
+
+/** Undefined of a run that has ended, or that keeps no events since all of it is cached. */
+async function liveDocument(store: Store, run: RunSummary): ReturnType<typeof documentOfEvents> {
+  for (let waitedMs = 0; waitedMs <= FIRST_EVENTS_MS; waitedMs += LOOK_MS) {
+    const now = await store.runs.get(run.run);
+    if (!now || !goesOn(now, store)) return undefined;
+    const kept = await documentOfEvents(store, now);
+    if (kept) return kept;
+    await sleep(LOOK_MS);
+  }
+  return undefined;
 }
 
 /** The latest runs; of those that have ended each is read once. */
