@@ -5,19 +5,20 @@
  */
 import { availableParallelism } from "node:os";
 import type { Artifact } from "../artifact.ts";
-import { ArtifactDamaged } from "../errors.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import type { Known } from "../key/preimage.ts";
 import { type EvaluateOptions, type Evaluation, evaluate } from "../plan/evaluate.ts";
 import { rememberBuilt } from "../plan/history.ts";
-import type { Plan, PlanNode } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { RecordsInUse } from "../store.ts";
 import { NodeBuilder } from "./build-node.ts";
+import { Damage } from "./damage.ts";
 import { errorData } from "./error-data.ts";
 import type { RunEvent, Unstamped } from "./event.ts";
 import { JobSlots } from "./job-slots.ts";
 import { Leases } from "./leases.ts";
 import { nameOutputs } from "./name-outputs.ts";
+import { mayRun, type NodeState, nodeStates } from "./node-state.ts";
 import type { CacheRecord, NodeResult, NodeStatus, Placement, RunRecord } from "./record.ts";
 import { newRunId } from "./run-id.ts";
 import type { CleanupFailure } from "./scope.ts";
@@ -48,23 +49,6 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
   return new Execution(plan, options).run();
 }
 
-interface NodeState {
-  node: GraphNode;
-  planned: PlanNode;
-  /** How many of the nodes it needs are not settled yet. */
-  waiting: number;
-  dependents: NodeState[];
-  /** Milliseconds since the epoch. */
-  readyMs?: number;
-  placement?: Placement;
-  result?: NodeResult;
-}
-
-/** What is neither there already nor unwanted. */
-function mayRun(planned: PlanNode): boolean {
-  return planned.fate === "miss" || planned.fate === "pending";
-}
-
 /** So that garbage collection can spare these alone. A run that builds nothing ends before that would matter. */
 function recordsInUse({ nodes }: Plan): { uses?: RecordsInUse } {
   if (!nodes.some(mayRun)) return {};
@@ -79,17 +63,13 @@ class Execution {
   readonly #options: ExecuteOptions;
   readonly #run: string;
   readonly #abort = new AbortController();
-  readonly #states = new Map<string, NodeState>();
+  readonly #states: ReadonlyMap<string, NodeState>;
   readonly #known = new Map<string, Known>();
   readonly #ready: NodeState[] = [];
   readonly #leases: Leases;
   readonly #builder: NodeBuilder;
+  readonly #damage: Damage;
   readonly #cleanup = { released: 0, failures: [] as CleanupFailure[] };
-  readonly #retried = new Set<string>();
-  /** Rebuilds of damaged outputs going on, by node: whoever finds the same damage waits for the same one. */
-  readonly #healing = new Map<string, Promise<void>>();
-  /** Which node made an output that a rebuild has replaced by another one. */
-  readonly #replaced = new Map<string, NodeState>();
   /** Of resources: what a consumer's key was computed with is what the resource is acquired with. */
   readonly #learned = new Map<string, Evaluation>();
   /** Which resource an error came from: its consumers are skipped, not failed. */
@@ -111,7 +91,9 @@ class Execution {
     this.#run = options.run ?? newRunId(options.now());
     this.#jobs = new JobSlots(options.jobs ?? availableParallelism());
     this.#keepsEvents = !options.store.readOnly && plan.nodes.some(mayRun);
-    this.#link();
+    this.#states = nodeStates(plan);
+    this.#unsettled = this.#states.size;
+    for (const state of this.#states.values()) if (state.waiting === 0) this.#becomeReady(state);
     this.#builder = new NodeBuilder({
       run: this.#run,
       store: options.store,
@@ -131,6 +113,18 @@ class Execution {
     this.#leases = new Leases(plan.graph.nodes, running, {
       acquire: (resource) => this.#acquire(resource),
       release: (resource, values) => this.#builder.release(resource, values),
+    });
+    this.#damage = new Damage({
+      graph: plan.graph,
+      states: this.#states,
+      known: this.#known,
+      leases: this.#leases,
+      store: options.store,
+      now: options.now,
+      emit: (event) => this.#emit(event),
+      isCancelled: () => this.#abort.signal.aborted,
+      evaluateAnew: (node) => this.#evaluateAnew(node),
+      buildOnce: (node, evaluation) => this.#buildOnce(node, evaluation),
     });
   }
 
@@ -156,28 +150,6 @@ class Execution {
       await this.#closeServices();
     }
     return this.#conclude(begun, startedAt);
-  }
-
-  /** Builds the states of the wanted nodes and the edges between them. */
-  #link(): void {
-    for (const planned of this.#plan.nodes) {
-      const offPath = planned.fate === "unneeded" && planned.kind === "artifact";
-      if (!offPath)
-        this.#states.set(planned.id, { node: undefined as never, planned, waiting: 0, dependents: [] });
-    }
-    for (const node of this.#graph.nodes) {
-      const state = this.#states.get(node.id);
-      if (!state) continue;
-      state.node = node;
-      for (const need of node.needs) {
-        const above = this.#states.get(need);
-        if (!above) continue;
-        above.dependents.push(state);
-        state.waiting++;
-      }
-    }
-    this.#unsettled = this.#states.size;
-    for (const state of this.#states.values()) if (state.waiting === 0) this.#becomeReady(state);
   }
 
   #becomeReady(state: NodeState): void {
@@ -276,7 +248,7 @@ class Execution {
       const record = this.#mustRun(state) ? undefined : await this.#present(evaluation.record);
       const result: NodeResult = record
         ? { status: "hit", key, seconds: 0, outputs: record.outputs, producedBy: record.run }
-        : { status: "built", key, seconds: 0, outputs: await this.#build(state, evaluation) };
+        : { status: "built", key, seconds: 0, outputs: await this.#damage.build(state, evaluation) };
       this.#known.set(state.node.id, { kind: "artifact", outputs: result.outputs! });
       await this.#leases.done(state.node);
       this.#finish(state, { ...result, seconds: seconds(), ...state.placement });
@@ -302,90 +274,6 @@ class Execution {
     for (const artifact of Object.values(record.outputs))
       if ((await this.#options.store.has(artifact)) !== "present") return undefined;
     return record;
-  }
-
-  /** Runs and publishes; a damaged input is built again first, once. */
-  async #build(state: NodeState, evaluation: Evaluation): Promise<Record<string, Artifact>> {
-    try {
-      return await this.#buildOnce(state.node, evaluation);
-    } catch (error) {
-      if (!(error instanceof ArtifactDamaged) || this.#abort.signal.aborted) throw error;
-      const producer = this.#producerOf(error.digest);
-      const attempt = `${state.node.id} ${producer?.node.id}`;
-      if (!producer || this.#retried.has(attempt)) throw error;
-      this.#retried.add(attempt);
-      const line = `${error.message}: building ${producer.node.id} again`;
-      this.#emit({ type: "node-log", node: state.node.id, stream: "step", line });
-      await this.#leases.done(state.node);
-      await this.#heal(producer);
-      this.#leases.renew(state.node);
-      return this.#build(state, await this.#evaluateAnew(state.node));
-    }
-  }
-
-  /** Makes a node's outputs whole again. */
-  #heal(producer: NodeState): Promise<void> {
-    const { id } = producer.node;
-    const healing = this.#healing.get(id) ?? this.#rebuild(producer).finally(() => this.#healing.delete(id));
-    this.#healing.set(id, healing);
-    return healing;
-  }
-
-  /**
-   * What is damaged in an output may have come unchanged from an input, which making it again would not notice:
-   * damaged inputs are made whole first.
-   */
-  async #rebuild(producer: NodeState): Promise<void> {
-    const { node } = producer;
-    // All that is corrupt is put aside by this, so that it is stored anew. A second consumer may have come late.
-    if ((await this.#isWhole(producer)) && producer.result?.status === "built") return;
-    await this.#options.store.records.remove((await this.#evaluateAnew(node)).key);
-    for (const source of this.#sourcesOf(node)) if (!(await this.#isWhole(source))) await this.#heal(source);
-    const begun = this.#options.now();
-    this.#leases.renew(node);
-    try {
-      const evaluation = await this.#evaluateAnew(node);
-      const outputs = await this.#build(producer, evaluation);
-      await this.#replace(producer, outputs);
-      const seconds = (this.#options.now() - begun) / 1000;
-      producer.result = { status: "built", key: evaluation.key, seconds, outputs };
-      this.#emit({ type: "node-finished", node: node.id, status: "built", seconds, outputs });
-    } finally {
-      await this.#leases.done(node);
-    }
-  }
-
-  /** Resources that were made from the old outputs are not handed out any more. */
-  async #replace(producer: NodeState, outputs: Record<string, Artifact>): Promise<void> {
-    const { id } = producer.node;
-    const before = this.#known.get(id);
-    if (before?.kind === "artifact")
-      for (const { digest } of Object.values(before.outputs)) this.#replaced.set(digest, producer);
-    this.#known.set(id, { kind: "artifact", outputs });
-    const made = new Set([id]);
-    for (const node of this.#graph.nodes)
-      if (node.kind === "resource" && node.needs.some((need) => made.has(need))) {
-        made.add(node.id);
-        await this.#leases.retire(node);
-      }
-  }
-
-  async #isWhole({ node }: NodeState): Promise<boolean> {
-    const known = this.#known.get(node.id);
-    if (known?.kind !== "artifact") throw new Error(`bug: ${node.id} is to be whole before it was there`);
-    for (const output of Object.values(known.outputs))
-      if ((await this.#options.store.has(output, { depth: "content" })) !== "present") return false;
-    return true;
-  }
-
-  /** The nodes whose artifacts `node` reads, also through resources. */
-  #sourcesOf(node: GraphNode): NodeState[] {
-    const direct = Object.values(node.inputs).flatMap((input) =>
-      input.from === "node" ? (this.#states.get(input.node) ?? []) : [],
-    );
-    return [...new Set(direct)].flatMap((state) =>
-      state.node.kind === "resource" ? this.#sourcesOf(state.node) : state,
-    );
   }
 
   async #buildOnce(node: GraphNode, evaluation: Evaluation): Promise<Record<string, Artifact>> {
@@ -424,16 +312,6 @@ class Execution {
       if (!this.#acquisitionErrors.has(error)) this.#acquisitionErrors.set(error, resource);
       throw error;
     }
-  }
-
-  #producerOf(digest: string): NodeState | undefined {
-    for (const [id, known] of this.#known)
-      if (
-        known.kind === "artifact" &&
-        Object.values(known.outputs).some((output) => output.digest === digest)
-      )
-        return this.#states.get(id);
-    return this.#replaced.get(digest);
   }
 
   #fail(state: NodeState, key: string | null, seconds: number, error: unknown): void {

@@ -1,0 +1,42 @@
+/** How far a run is with each of its nodes, and which of them wait for which. */
+import type { GraphNode } from "../graph/graph.ts";
+import type { Plan, PlanNode } from "../plan/plan.ts";
+import type { NodeResult, Placement } from "./record.ts";
+
+export interface NodeState {
+  node: GraphNode;
+  planned: PlanNode;
+  /** How many of the nodes it needs are not settled yet. */
+  waiting: number;
+  dependents: NodeState[];
+  /** Milliseconds since the epoch. */
+  readyMs?: number;
+  placement?: Placement;
+  result?: NodeResult;
+}
+
+/** What is neither there already nor unwanted. */
+export function mayRun(planned: PlanNode): boolean {
+  return planned.fate === "miss" || planned.fate === "pending";
+}
+
+/** The states of the wanted nodes, by their ids, with the edges between them. */
+export function nodeStates({ nodes, graph }: Plan): Map<string, NodeState> {
+  const states = new Map<string, NodeState>();
+  for (const planned of nodes) {
+    const offPath = planned.fate === "unneeded" && planned.kind === "artifact";
+    if (!offPath) states.set(planned.id, { node: undefined as never, planned, waiting: 0, dependents: [] });
+  }
+  for (const node of graph.nodes) {
+    const state = states.get(node.id);
+    if (!state) continue;
+    state.node = node;
+    for (const need of node.needs) {
+      const above = states.get(need);
+      if (!above) continue;
+      above.dependents.push(state);
+      state.waiting++;
+    }
+  }
+  return states;
+}
