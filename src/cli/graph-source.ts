@@ -74,8 +74,8 @@ const ALL_EXPLAINED = 200;
 async function explain(document: GraphDocument, { plan, store, options }: PlannedTemplate): Promise<void> {
   const { explainNode } = await import("../engine/plan/explain-node.ts");
   const { explanationText } = await import("../views/explanation.ts");
-  const { producers } = await import("./commands/explain.ts");
-  const sources = { options, producerOf: producers(store) };
+  const { producers } = await import("../store/records/producers.ts");
+  const sources = { options, producerOf: producers(store.records) };
   for (const node of document.nodes) {
     const runs =
       node.state === "miss" || (node.state === "pending" && document.nodes.length <= ALL_EXPLAINED);
