@@ -22,9 +22,10 @@ export interface BlobStore {
   readPart?(digest: Digest, offset: number, into: Buffer): Promise<void> | undefined;
   /**
    * Stores `data` under its digest, which the caller has computed. Atomic and idempotent; nothing is written when it is
-   * there. Once it resolves, other processes see the blob, and `data` is the caller's again.
+   * there. Once it resolves, other processes see the blob, and `data` is the caller's again. Returns how many bytes the
+   * store has more by it: 0 when it was there.
    */
-  put(digest: Digest, data: Uint8Array): Promise<void>;
+  put(digest: Digest, data: Uint8Array): Promise<number>;
   /** Every digest there is, in no order, with its size in bytes. */
   list(): AsyncIterable<ListedBlob>;
   /** Removes it; nothing happens when it is not there, or when it was put again since `unlessPutSinceMs`. */

@@ -70,7 +70,8 @@ export interface EngineStore {
     artifact: Artifact,
     options?: { depth: "manifest" | "content" },
   ): Promise<"present" | "missing" | "corrupt" | "unreachable">;
-  putBlob(data: Uint8Array): Promise<Digest>;
+  /** `onAdded`: told by how many bytes the store has grown, 0 where it was there. */
+  putBlob(data: Uint8Array, options?: { onAdded?(bytes: number): void }): Promise<Digest>;
   /** Verified; ArtifactDamaged where it is missing, corrupt or out of reach. */
   readBlob(digest: Digest): Promise<Buffer>;
 }

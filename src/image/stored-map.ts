@@ -29,7 +29,9 @@ const SEGMENTS_AT_A_TIME = 8;
 /** Stores a map, whose chunks must be in the store already; what comes back names the image. */
 export async function storeMap(blobs: BlobStore, map: ChunkMap): Promise<ImageArtifact> {
   const { root, segments } = encodeMap(map);
-  await inParallel(segments, SEGMENTS_AT_A_TIME, ({ digest, bytes }) => blobs.put(digest, bytes));
+  await inParallel(segments, SEGMENTS_AT_A_TIME, async ({ digest, bytes }) => {
+    await blobs.put(digest, bytes);
+  });
   const digest: Digest = `sha256:${hash("sha256", root)}`;
   await blobs.put(digest, root);
   return { type: "image", digest, bytes: map.sizeBytes };

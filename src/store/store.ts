@@ -125,9 +125,10 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       return resolveRef(text, want, shared ? withRemoteRefs(here, shared) : here);
     },
     has: (artifact, depth = { depth: "manifest" }) => presence(artifact, blobs, partsOf, depth),
-    async putBlob(data) {
+    async putBlob(data, { onAdded } = {}) {
       const digest = digestOf(data);
-      await blobs.put(digest, data);
+      const added = await blobs.put(digest, data);
+      onAdded?.(added);
       return digest;
     },
     readBlob: (digest) => readBlob(blobs, digest),

@@ -118,6 +118,14 @@ export function testBlobStore(name: string, make: () => Promise<BlobStoreUnderTe
       expect(read.every((data, index) => data.equals(chunks[index % chunks.length]!))).toBe(true);
     });
 
+    test("says of each put by how many bytes it has grown", async () => {
+      const { blobs } = await open();
+      for (const data of [randomBytes(CHUNK_BYTES), randomBytes(1000)]) {
+        expect(await blobs.put(digestOf(data), data)).toBe(data.length);
+        expect(await blobs.put(digestOf(data), data)).toBe(0);
+      }
+    });
+
     test("lists every blob once with its size", async () => {
       const { blobs } = await open();
       const expected = new Map<Digest, number>();

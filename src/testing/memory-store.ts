@@ -75,8 +75,9 @@ export function memoryStore(options: { now?: () => number } = {}): MemoryStore {
       finish: async (record) => void runs.push(record),
     },
     has: async (artifact: Artifact) => (missing.has(artifact.digest) ? "missing" : "present"),
-    async putBlob(data) {
+    async putBlob(data, { onAdded } = {}) {
       const digest: Digest = `sha256:${sha256(data)}`;
+      onAdded?.(blobs.has(digest) ? 0 : data.byteLength);
       blobs.set(digest, data);
       return digest;
     },

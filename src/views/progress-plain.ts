@@ -1,6 +1,6 @@
 /** Progress where nobody redraws: a line an event, prefixed with its step, no control characters. */
 import type { RunEvent } from "../engine/run/event.ts";
-import { seconds } from "./amounts.ts";
+import { bytes, seconds } from "./amounts.ts";
 import { summaryLine } from "./plan-table.ts";
 import { printable } from "./text-width.ts";
 
@@ -34,9 +34,10 @@ export function plainLine(event: RunEvent): string | undefined {
 }
 
 function ending(event: RunEvent & { type: "node-finished" }): string {
-  const { status, error } = event;
+  const { status, error, addedBytes } = event;
   if (status === "hit") return "cached";
-  if (status === "built") return `done in ${seconds(event.seconds)}`;
+  const stored = addedBytes ? `, ${bytes(addedBytes)} stored` : "";
+  if (status === "built") return `done in ${seconds(event.seconds)}${stored}`;
   if (error) return `${status} after ${seconds(event.seconds)}: ${error.message}`;
   return status;
 }

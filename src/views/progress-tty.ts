@@ -184,7 +184,9 @@ function finishedLines(
   if (status === "hit" && state.total > LISTED_HITS) return [];
   const { mark, colour } = MARKS[status];
   const name = printable(event.node);
-  const said = status === "hit" ? "cached" : status === "built" ? seconds(event.seconds) : status;
+  const stored = event.addedBytes ? `, ${bytes(event.addedBytes)} stored` : "";
+  const built = `${seconds(event.seconds)}${stored}`;
+  const said = status === "hit" ? "cached" : status === "built" ? built : status;
   const message = event.error ? `  ${printable(event.error.message)}` : "";
   const uses = ended ? `  ${ended.uses}` : "";
   const text = cutToWidth(`${name}${uses}  ${said}${message}`, Math.max(1, columns - 3));

@@ -1,6 +1,6 @@
 /** Past runs, the latest first, and the steps of one. */
 import type { RunRecord } from "../engine/run/record.ts";
-import { seconds } from "./amounts.ts";
+import { bytes, seconds } from "./amounts.ts";
 import type { Colour, Paint } from "./paint.ts";
 import { outcome } from "./summary.ts";
 import { type Cell, table, titled } from "./table.ts";
@@ -50,13 +50,14 @@ export function runTable(run: ListedRun, options: RunsTableOptions = {}): string
     { text: node.status, colour: STATUS_COLOURS[node.status] },
     printable(id),
     node.status === "built" || node.status === "failed" ? seconds(node.seconds) : "",
+    node.addedBytes === undefined ? "" : bytes(node.addedBytes),
     { text: node.key?.slice(0, 12) ?? "", colour: "dim" },
     printable(node.error?.message ?? ""),
   ]);
-  const lines = table(titled(["status", "step", "took", "key", ""], rows), {
+  const lines = table(titled(["status", "step", "took", "stored", "key", ""], rows), {
     ...options,
-    cuttable: 4,
-    right: [2],
+    cuttable: 5,
+    right: [2, 3],
   });
   return [head, "", ...lines, "", outcome(run.record)].join("\n");
 }

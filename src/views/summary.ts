@@ -26,8 +26,8 @@ export function runSummary(record: RunRecord, options: SummaryOptions = {}): str
   return sections.join("\n\n");
 }
 
-/** `built 6, cached 3 in 1m 12s` */
-export function outcome({ ok, counts, seconds: took, run }: RunRecord): string {
+/** `6 built, 3 cached in 1m 12s, 12.4 MiB stored (run r…)` */
+export function outcome({ ok, counts, seconds: took, addedBytes, run }: RunRecord): string {
   if (ok && counts.built === 0) return `${count(counts.hit, "step")}, all cached, in ${seconds(took)}`;
   const parts = [
     counts.built > 0 ? `${counts.built} built` : "",
@@ -36,7 +36,14 @@ export function outcome({ ok, counts, seconds: took, run }: RunRecord): string {
     counts.cancelled > 0 ? `${counts.cancelled} cancelled` : "",
     counts.skipped > 0 ? `${counts.skipped} skipped` : "",
   ].filter((part) => part !== "");
-  return `${parts.join(", ")} in ${seconds(took)} (run ${run})`;
+  const added = counts.built > 0 ? storedText(addedBytes) : "";
+  return `${parts.join(", ")} in ${seconds(took)}${added && `, ${added}`} (run ${run})`;
+}
+
+/** `12.4 MiB stored`; empty where it was not counted. */
+function storedText(addedBytes: number | undefined): string {
+  if (addedBytes === undefined) return "";
+  return addedBytes === 0 ? "nothing new stored" : `${bytes(addedBytes)} stored`;
 }
 
 function outputs(record: RunRecord, { paint = plain, columns }: SummaryOptions): string {
@@ -74,6 +81,7 @@ function timeTable(
     printable(id),
     { text: uses?.get(id) ?? "", colour: "dim" },
     seconds(node.seconds),
+    node.addedBytes === undefined ? "" : bytes(node.addedBytes),
   ];
   const shown = built.slice(0, SHOWN);
   const factsWidth = Math.max(...table(shown.map(facts)).map(textWidth));
@@ -91,14 +99,14 @@ function timeTable(
   const rows = table(shown.map(withBar), {
     paint,
     cuttable: 0,
-    right: [2],
+    right: [2, 3],
     ...(columns ? { columns: columns - 2 } : {}),
   });
   const rest = built.slice(SHOWN);
   const restSeconds = rest.reduce((sum, [, node]) => sum + node.seconds, 0);
   if (rest.length > 0) rows.push(`${count(rest.length, "other step")} ${seconds(restSeconds)}`);
   rows.push(...criticalLine(nodes, criticalPath, columns).map((line) => paint("dim", line)));
-  return section("where the time went", rows, paint);
+  return section("time and bytes stored", rows, paint);
 }
 
 /** `critical path: disk → files → checked, 12s`; none where one step is all of it. */

@@ -25,6 +25,8 @@ export interface Bench {
   log: string[];
   /** Per node: called when it runs; what it resolves to is the step's output `value`. */
   behave: Map<string, (signal: AbortSignal) => Promise<Json>>;
+  /** Per node: a manifest that it stores when it runs. */
+  manifests: Map<string, Json>;
   /** Per resource that is to open a disk: what reading it has met by now. */
   faults: Map<string, () => Error | undefined>;
   events: RunEvent[];
@@ -38,15 +40,20 @@ export function bench(): Bench {
   const log: string[] = [];
   const events: RunEvent[] = [];
   const behave: Bench["behave"] = new Map();
+  const manifests: Bench["manifests"] = new Map();
   const faults: Bench["faults"] = new Map();
   const services = fakeServices(log, faults);
-  const types = stepTypes({ "t/step": dataStep(log, behave), "t/tree": treeResource(log, behave, faults) });
+  const types = stepTypes({
+    "t/step": dataStep(log, behave, manifests),
+    "t/tree": treeResource(log, behave, faults),
+  });
   const base = { store, types, now: () => 0 };
   return {
     store,
     types,
     log,
     behave,
+    manifests,
     faults,
     events,
     services,
@@ -65,7 +72,7 @@ export function bench(): Bench {
 }
 
 /** `value` and whatever inputs `a`, `b`, `tree` it is given → output `value`: by default a word that says what went in. */
-function dataStep(log: string[], behave: Bench["behave"]): StepType {
+function dataStep(log: string[], behave: Bench["behave"], manifests: Bench["manifests"]): StepType {
   return defineStep({
     name: "step",
     summary: "A step that a test drives",
@@ -79,6 +86,7 @@ function dataStep(log: string[], behave: Bench["behave"]): StepType {
     async run(step) {
       log.push(`run ${step.id}`);
       step.onCleanup("closing", async () => void log.push(`close ${step.id}`));
+      if (manifests.has(step.id)) await step.putSnapshot(manifests.get(step.id)!, 0, []);
       const own = behave.get(step.id);
       if (own) return { value: await own(step.signal) };
       const { value, a, b, tree: held } = step.inputs;

@@ -142,7 +142,7 @@ describe("sealing", () => {
     let puts = 0;
     blobs.put = async (digest, data) => {
       if (++puts === 20) aborting.abort(new Error("enough"));
-      await put(digest, data);
+      return await put(digest, data);
     };
     await expect(view.seal({ signal: aborting.signal })).rejects.toThrow("enough");
     expect(puts).toBeLessThan(200);

@@ -35,10 +35,12 @@ describe("on a terminal", () => {
       "lab [1/3]  3.0s, 1 cached, 1 running",
     ]);
     now = 4;
-    view.onEvent(at(4, { type: "node-finished", node: "b", status: "built", seconds: 4 }));
+    view.onEvent(
+      at(4, { type: "node-finished", node: "b", status: "built", seconds: 4, addedBytes: 5 * 2 ** 20 }),
+    );
     view.onEvent(at(4, { type: "node-started", node: "c", uses: "lab/c" }));
     view.tick();
-    expect(screen.lines().slice(0, 2)).toEqual(["● a  cached", "✔ b  lab/b  4.0s"]);
+    expect(screen.lines().slice(0, 2)).toEqual(["● a  cached", "✔ b  lab/b  4.0s, 5 MiB stored"]);
   });
 
   it("keeps the tail of what failed, and leaves no live line at the end", () => {

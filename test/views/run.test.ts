@@ -13,7 +13,7 @@ describe("summary", () => {
       recordOf({
         counts: { hit: 3, built: 2, failed: 0, cancelled: 0, skipped: 0 },
         nodes: {
-          files: { status: "built", key: "k", seconds: 20 },
+          files: { status: "built", key: "k", seconds: 20, addedBytes: 3 * 2 ** 20 },
           machine: { status: "built", key: "k", seconds: 40 },
           disk: { status: "hit", key: "k", seconds: 0 },
         },
@@ -22,12 +22,13 @@ describe("summary", () => {
           snapshot: { type: "snapshot", digest: DIGEST, bytes: 3 * 2 ** 30 },
         },
         refs: ["lab:latest"],
+        addedBytes: 3 * 2 ** 20,
       }),
       { uses: new Map([["files", "rsync/copy"]]) },
     );
-    expect(text).toContain("2 built, 3 cached in 1m 12s (run r1)");
+    expect(text).toContain("2 built, 3 cached in 1m 12s, 3 MiB stored (run r1)");
     expect(text).toMatch(/rootfs +image +2 GiB +sha256:abababababab +lab:latest#rootfs/);
-    expect(text).toMatch(/machine +40\.0s +█{24}\n +files +rsync\/copy +20\.0s +█{12}\n/);
+    expect(text).toMatch(/machine +40\.0s +█{24}\n +files +rsync\/copy +20\.0s +3 MiB +█{12}\n/);
     expect(text).toContain("tplgraph resume lab:latest\n  tplgraph artifacts export lab:latest -o lab.ext4");
   });
 
@@ -45,6 +46,12 @@ describe("summary", () => {
     const nodes = { "a-step-with-a-name": { status: "built" as const, key: "k", seconds: 20 } };
     for (const line of runSummary(recordOf({ nodes }), { columns: 40 }).split("\n"))
       expect(textWidth(line)).toBeLessThanOrEqual(40);
+  });
+
+  it("says of bytes that the store had already that nothing is new, and of a record without a count nothing", () => {
+    const counts = { hit: 0, built: 1, failed: 0, cancelled: 0, skipped: 0 };
+    expect(runSummary(recordOf({ counts, addedBytes: 0 }))).toContain("1m 12s, nothing new stored (run r1)");
+    expect(runSummary(recordOf({ counts }))).toContain("1 built in 1m 12s (run r1)");
   });
 
   it("of a cached run says so and has no table of times", () => {

@@ -40,6 +40,13 @@ export interface Surroundings extends Partial<Placement> {
   refs: ReadonlyMap<InputBinding, Artifact>;
 }
 
+/** What an artifact node made. */
+export interface Built {
+  outputs: Record<string, Artifact>;
+  /** By how many bytes the store has grown: what it had already counts nothing. */
+  addedBytes: number;
+}
+
 interface Held {
   scope: Scope;
   /** The damaged artifact that reading it met, if any. */
@@ -64,13 +71,14 @@ export class NodeBuilder {
     return this.#aftermath.has(error);
   }
 
-  /** Runs an artifact node and returns its outputs; nothing it took is left when this settles. */
-  async run(node: GraphNode, around: Surroundings): Promise<Record<string, Artifact>> {
+  /** Runs an artifact node; nothing it took is left when this settles. */
+  async run(node: GraphNode, around: Surroundings): Promise<Built> {
     const scope = new Scope(node.id);
     this.#options.emit({ type: "node-started", node: node.id, uses: node.uses, ...placementOf(around) });
     try {
       const { type } = await stepTypeOf(node, this.#options.types);
-      return asArtifacts(node, type, (await this.#call(node, type, scope, around)).values);
+      const { values, addedBytes } = await this.#call(node, type, scope, around);
+      return { outputs: asArtifacts(node, type, values), addedBytes };
     } finally {
       await this.#close(scope);
     }
@@ -118,13 +126,13 @@ export class NodeBuilder {
     type: StepType,
     scope: Scope,
     around: Surroundings,
-  ): Promise<{ values: Values; fault: Fault }> {
+  ): Promise<{ values: Values; fault: Fault; addedBytes: number }> {
     const { run, store, emit, onError, signal } = this.#options;
     const inputs = inputValues(node, type, around);
     const services = await this.#options.services();
     signal.throwIfAborted();
     const deadline = nodeSignal(signal, node);
-    const { step, diskFault } = openStepContext({
+    const { step, diskFault, addedBytes } = openStepContext({
       run,
       node: node.id,
       inputs,
@@ -147,7 +155,7 @@ export class NodeBuilder {
       // A tool may have made something of what it could read.
       const met = type.kind === "artifact" ? await resourceFault() : undefined;
       if (met) throw met;
-      return { values: { ...values }, fault };
+      return { values: { ...values }, fault, addedBytes: addedBytes() };
     } catch (error) {
       if (signal.aborted) this.#aftermath.add(error);
       const cause = signal.aborted ? error : ((await fault()) ?? error);

@@ -9,6 +9,7 @@ import type { Graph, GraphNode } from "../graph/graph.ts";
 import type { Known } from "../key/preimage.ts";
 import type { Evaluation } from "../plan/evaluate.ts";
 import type { EngineStore } from "../store.ts";
+import type { Built } from "./build-node.ts";
 import type { RunEvent, Unstamped } from "./event.ts";
 import type { Leases } from "./leases.ts";
 import type { NodeState } from "./node-state.ts";
@@ -27,7 +28,7 @@ export interface MendedRun {
   /** Of a node whose resources may never have been wanted before, or are made from something new now. */
   evaluateAnew(node: GraphNode): Promise<Evaluation>;
   /** Runs a node and publishes what it makes. */
-  buildOnce(node: GraphNode, evaluation: Evaluation): Promise<Record<string, Artifact>>;
+  buildOnce(node: GraphNode, evaluation: Evaluation): Promise<Built>;
 }
 
 export class Damage {
@@ -44,7 +45,7 @@ export class Damage {
   }
 
   /** Runs and publishes; a damaged input is built again first, once. */
-  async build(state: NodeState, evaluation: Evaluation): Promise<Record<string, Artifact>> {
+  async build(state: NodeState, evaluation: Evaluation): Promise<Built> {
     const { leases, emit, isCancelled, buildOnce, evaluateAnew } = this.#run;
     try {
       return await buildOnce(state.node, evaluation);
@@ -96,11 +97,11 @@ export class Damage {
     leases.renew(node);
     try {
       const evaluation = await evaluateAnew(node);
-      const outputs = await this.build(producer, evaluation);
-      await this.#replace(producer, outputs);
+      const built = await this.build(producer, evaluation);
+      await this.#replace(producer, built.outputs);
       const seconds = (now() - begun) / 1000;
-      producer.result = { status: "built", key: evaluation.key, seconds, outputs };
-      emit({ type: "node-finished", node: node.id, status: "built", seconds, outputs });
+      producer.result = { status: "built", key: evaluation.key, seconds, ...built };
+      emit({ type: "node-finished", node: node.id, status: "built", seconds, ...built });
     } finally {
       await leases.done(node);
     }

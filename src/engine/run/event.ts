@@ -20,13 +20,22 @@ export type RunEvent = { at: string } & (
       node: string;
       status: NodeStatus;
       seconds: number;
+      addedBytes?: number;
       outputs?: Record<string, Artifact>;
       error?: ErrorData;
     }
   | { type: "resource-acquired"; node: string; acquisition?: Acquisition }
   | { type: "resource-released"; node: string; acquisition?: Acquisition }
   | { type: "cleanup-failed"; node: string; hook: string; error: ErrorData }
-  | { type: "run-finished"; run: string; ok: boolean; counts: RunCounts; seconds: number }
+  | {
+      type: "run-finished";
+      run: string;
+      ok: boolean;
+      counts: RunCounts;
+      seconds: number;
+      /** By how many bytes the store has grown. Absent in events of before it was counted. */
+      addedBytes?: number;
+    }
 );
 
 /** An event before it is given its time. */

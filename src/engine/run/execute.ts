@@ -11,14 +11,14 @@ import { type EvaluateOptions, type Evaluation, evaluate } from "../plan/evaluat
 import { rememberBuilt } from "../plan/history.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { RecordsInUse } from "../store.ts";
-import { NodeBuilder } from "./build-node.ts";
+import { type Built, NodeBuilder } from "./build-node.ts";
 import { Damage } from "./damage.ts";
 import { errorData } from "./error-data.ts";
 import type { RunEvent, Unstamped } from "./event.ts";
 import { JobSlots } from "./job-slots.ts";
 import { Leases } from "./leases.ts";
 import { nameOutputs } from "./name-outputs.ts";
-import { mayRun, type NodeState, nodeStates } from "./node-state.ts";
+import { mayRun, type NodeState, nodeStates, resultsOf } from "./node-state.ts";
 import type { CacheRecord, NodeResult, NodeStatus, Placement, RunRecord } from "./record.ts";
 import { newRunId } from "./run-id.ts";
 import type { CleanupFailure } from "./scope.ts";
@@ -248,7 +248,7 @@ class Execution {
       const record = this.#mustRun(state) ? undefined : await this.#present(evaluation.record);
       const result: NodeResult = record
         ? { status: "hit", key, seconds: 0, outputs: record.outputs, producedBy: record.run }
-        : { status: "built", key, seconds: 0, outputs: await this.#damage.build(state, evaluation) };
+        : { status: "built", key, seconds: 0, ...(await this.#damage.build(state, evaluation)) };
       this.#known.set(state.node.id, { kind: "artifact", outputs: result.outputs! });
       await this.#leases.done(state.node);
       this.#finish(state, { ...result, seconds: seconds(), ...state.placement });
@@ -276,11 +276,11 @@ class Execution {
     return record;
   }
 
-  async #buildOnce(node: GraphNode, evaluation: Evaluation): Promise<Record<string, Artifact>> {
+  async #buildOnce(node: GraphNode, evaluation: Evaluation): Promise<Built> {
     const { store, now } = this.#options;
     const begun = now();
     const resources = await this.#leases.hold(node);
-    const outputs = await this.#builder.run(node, {
+    const built = await this.#builder.run(node, {
       known: this.#known,
       resources,
       resolved: evaluation.resolved,
@@ -291,7 +291,8 @@ class Execution {
       schema: "tplgraph.record/1",
       key: evaluation.key,
       preimage: evaluation.preimage as unknown as CacheRecord["preimage"],
-      outputs,
+      outputs: built.outputs,
+      addedBytes: Math.max(built.addedBytes, evaluation.record?.addedBytes ?? 0),
       seconds: (now() - begun) / 1000,
       run: this.#run,
       node: node.id,
@@ -299,7 +300,7 @@ class Execution {
       at: new Date(now()).toISOString(),
     });
     await rememberBuilt(node, evaluation.key, store.records);
-    return outputs;
+    return built;
   }
 
   async #acquire(resource: GraphNode): Promise<Record<string, unknown>> {
@@ -336,12 +337,13 @@ class Execution {
 
   #finish(state: NodeState, result: NodeResult): void {
     state.result = result;
-    const { status, seconds, outputs, error } = result;
+    const { status, seconds, addedBytes, outputs, error } = result;
     this.#emit({
       type: "node-finished",
       node: state.node.id,
       status,
       seconds,
+      ...(addedBytes === undefined ? {} : { addedBytes }),
       ...(outputs ? { outputs } : {}),
       ...(error ? { error } : {}),
     });
@@ -384,13 +386,7 @@ class Execution {
 
   async #conclude(begun: number, startedAt: string): Promise<RunRecord> {
     const { store, now } = this.#options;
-    const nodes: Record<string, NodeResult> = {};
-    const counts = { hit: 0, built: 0, failed: 0, cancelled: 0, skipped: 0 };
-    for (const [id, { result, node }] of this.#states) {
-      if (!result) continue;
-      nodes[id] = result;
-      if (node.kind === "artifact" || result.status === "failed") counts[result.status]++;
-    }
+    const { nodes, counts, addedBytes } = resultsOf(this.#states);
     const ok = counts.failed + counts.cancelled + counts.skipped === 0;
     const outputs = ok ? this.#outputs() : {};
     const tags = ok && Object.keys(outputs).length > 0 && !store.readOnly ? (this.#options.tags ?? []) : [];
@@ -406,6 +402,7 @@ class Execution {
       template: { name, file, params },
       startedAt,
       seconds,
+      addedBytes,
       counts,
       nodes,
       ...named,
@@ -415,7 +412,7 @@ class Execution {
       },
     };
     if (!store.readOnly) await store.runs.finish(record);
-    this.#emit({ type: "run-finished", run: this.#run, ok, counts, seconds });
+    this.#emit({ type: "run-finished", run: this.#run, ok, counts, seconds, addedBytes });
     return record;
   }
 

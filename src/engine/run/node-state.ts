@@ -1,7 +1,7 @@
 /** How far a run is with each of its nodes, and which of them wait for which. */
 import type { GraphNode } from "../graph/graph.ts";
 import type { Plan, PlanNode } from "../plan/plan.ts";
-import type { NodeResult, Placement } from "./record.ts";
+import type { NodeResult, Placement, RunCounts } from "./record.ts";
 
 export interface NodeState {
   node: GraphNode;
@@ -39,4 +39,23 @@ export function nodeStates({ nodes, graph }: Plan): Map<string, NodeState> {
     }
   }
   return states;
+}
+
+/** What came of a run's nodes. */
+export function resultsOf(states: ReadonlyMap<string, NodeState>): {
+  nodes: Record<string, NodeResult>;
+  /** Of artifacts, and of resources that failed. */
+  counts: RunCounts;
+  addedBytes: number;
+} {
+  const nodes: Record<string, NodeResult> = {};
+  const counts = { hit: 0, built: 0, failed: 0, cancelled: 0, skipped: 0 };
+  let addedBytes = 0;
+  for (const [id, { result, node }] of states) {
+    if (!result) continue;
+    nodes[id] = result;
+    addedBytes += result.addedBytes ?? 0;
+    if (node.kind === "artifact" || result.status === "failed") counts[result.status]++;
+  }
+  return { nodes, counts, addedBytes };
 }

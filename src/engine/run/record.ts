@@ -11,6 +11,11 @@ export interface CacheRecord {
   outputs: Record<string, Artifact>;
   /** How long the step ran. */
   seconds: number;
+  /**
+   * By how many bytes the store grew: what it had already counted nothing. Of one that was built again from the same, by
+   * how many it grew the first time. Absent in records of before it was counted.
+   */
+  addedBytes?: number;
   /** The run that produced it, and where and when it did. Its log: `runs/RUN/NODE.log`. */
   run: string;
   node: string;
@@ -36,6 +41,8 @@ export interface RunRecord {
   template: { name: string; file: string; params: Record<string, Json> };
   startedAt: string;
   seconds: number;
+  /** By how many bytes the store has grown by what was built. Absent in records of before it was counted. */
+  addedBytes?: number;
   counts: RunCounts;
   nodes: Record<string, NodeResult>;
   outputs: Record<string, Artifact>;
@@ -68,6 +75,8 @@ export interface NodeResult extends Partial<Placement> {
   status: NodeStatus;
   key: string | null;
   seconds: number;
+  /** Of one that was built: by how many bytes the store has grown. */
+  addedBytes?: number;
   outputs?: Record<string, Artifact>;
   error?: ErrorData;
   /** For a hit: the run whose log shows how it was built. */

@@ -12,17 +12,23 @@ export interface Services {
   /** The run's own folder for scratch folders; short enough that a socket path in it fits in 107 bytes. Removed by `close`. */
   runFolder: string;
   /**
-   * Opens a disk for `node`; the caller registers `close` as a cleanup hook before using the disk. Aborting `signal`
-   * ends a `seal` of it at once, with the signal's reason.
+   * Opens a disk for `node`; the caller registers `close` as a cleanup hook before using the disk. The options for
+   * storing are those of a `seal` of it.
    */
-  openDisk(node: string, options: OpenDiskOptions, signal?: AbortSignal): Promise<OpenedDisk>;
-  putFile(path: string): Promise<FileArtifact>;
-  /** Aborting `signal` ends it at once, with the signal's reason. */
-  putImage(path: string, signal?: AbortSignal): Promise<ImageArtifact>;
+  openDisk(node: string, options: OpenDiskOptions, storing?: StoringOptions): Promise<OpenedDisk>;
+  putFile(path: string, storing?: Pick<StoringOptions, "onAdded">): Promise<FileArtifact>;
+  putImage(path: string, storing?: StoringOptions): Promise<ImageArtifact>;
   /** Resolves with the reason when they have ended by themselves: nothing that runs can go on then. */
   died?: Promise<Error>;
   /** Says goodbye: what is still held is released, in reverse order of taking, and what could not be is told. */
   close(): Promise<{ hook: string; error: unknown }[]>;
+}
+
+export interface StoringOptions {
+  /** Aborting it ends the storing at once, with the signal's reason. */
+  signal?: AbortSignal;
+  /** Told by how many bytes the store has grown; what it had already counts nothing. */
+  onAdded?(bytes: number): void;
 }
 
 export interface OpenedDisk {

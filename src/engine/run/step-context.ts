@@ -31,15 +31,22 @@ export interface StepContextOptions {
   onReleased(acquisition: Acquisition): void;
 }
 
-/** A context and, beside it, what its disks met: the true cause when a tool saw only an I/O error. */
+/** A context and, beside it, what came of what was done with it. */
 export interface OpenStepContext {
   step: StepContext;
+  /** What its disks met: the true cause when a tool saw only an I/O error. */
   diskFault(): Promise<Error | undefined>;
+  /** By how many bytes the store has grown through it. */
+  addedBytes(): number;
 }
 
 export function openStepContext(options: StepContextOptions): OpenStepContext {
   const { node, run, scope, services, signal, store } = options;
   const faults: (() => Promise<Error | undefined>)[] = [];
+  let addedBytes = 0;
+  const onAdded = (bytes: number) => {
+    addedBytes += bytes;
+  };
   const hostPath = (path: string) => join(path.startsWith("/") ? "" : options.folder, path);
   const acquire = async <T>(acquisition: Acquisition, take: () => Promise<T>): Promise<T> => {
     signal.throwIfAborted();
@@ -80,15 +87,15 @@ export function openStepContext(options: StepContextOptions): OpenStepContext {
     onCleanup: (name, hook, hookOptions) => scope.defer(name, hook, hookOptions),
     async openDisk(diskOptions) {
       signal.throwIfAborted();
-      const opened = await services.openDisk(node, diskOptions, signal);
+      const opened = await services.openDisk(node, diskOptions, { signal, onAdded });
       scope.defer(`close disk ${opened.disk.exportName}`, opened.close);
       faults.push(opened.fault);
       return opened.disk;
     },
-    putFile: services.putFile,
-    putImage: (path) => services.putImage(path, signal),
+    putFile: (path) => services.putFile(path, { onAdded }),
+    putImage: (path) => services.putImage(path, { signal, onAdded }),
     async putSnapshot(manifest, bytes, _parts) {
-      const digest = await store.putBlob(Buffer.from(canonicalJson(manifest)));
+      const digest = await store.putBlob(Buffer.from(canonicalJson(manifest)), { onAdded });
       return { type: "snapshot", digest, bytes };
     },
     readBlob: (digest: Digest) => store.readBlob(digest),
@@ -110,6 +117,7 @@ export function openStepContext(options: StepContextOptions): OpenStepContext {
       }
       return undefined;
     },
+    addedBytes: () => addedBytes,
   };
 }
 

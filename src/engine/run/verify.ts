@@ -113,7 +113,7 @@ class Rebuilding implements AsyncDisposable {
       if (!isReproducible(type, resolved)) return { ...about(), status: "not-reproducible" };
       const resources = await this.#leases.hold(node);
       const rebuilt = await this.#builder.run(node, { known: this.#known, resources, resolved, refs });
-      const outputs = differing(stored.outputs, rebuilt);
+      const outputs = differing(stored.outputs, rebuilt.outputs);
       return outputs.length === 0
         ? { ...about(), status: "same" }
         : { ...about(), status: "differs", outputs };

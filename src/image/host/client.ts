@@ -55,11 +55,11 @@ export function diskHostServices(options: DiskHostOptions): StartServices {
           };
         },
       },
-      async openDisk(node, diskOptions, signal) {
+      async openDisk(node, diskOptions, storing) {
         const info = await host.request({ op: "open", node, options: diskOptions });
         const { disk } = info;
         return {
-          disk: remoteDisk(host, info, signal),
+          disk: remoteDisk(host, info, storing),
           async close(signal) {
             await host.request({ op: "close", disk }, signal).catch(unlessDead);
           },
@@ -69,8 +69,16 @@ export function diskHostServices(options: DiskHostOptions): StartServices {
           },
         };
       },
-      putFile: (path) => host.request({ op: "put-file", path: resolve(path) }),
-      putImage: (path, signal) => host.request({ op: "put-image", path: resolve(path) }, signal),
+      async putFile(path, { onAdded } = {}) {
+        const { artifact, addedBytes } = await host.request({ op: "put-file", path: resolve(path) });
+        onAdded?.(addedBytes);
+        return artifact;
+      },
+      async putImage(path, { signal, onAdded } = {}) {
+        const { artifact, addedBytes } = await host.request({ op: "put-image", path: resolve(path) }, signal);
+        onAdded?.(addedBytes);
+        return artifact;
+      },
       async close() {
         try {
           const failures = await host.request({ op: "goodbye" }, AbortSignal.timeout(GOODBYE_MS));

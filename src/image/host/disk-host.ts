@@ -4,7 +4,6 @@
  * would wait for this very process. Tools do that, as child processes.
  */
 import { readFile } from "node:fs/promises";
-import type { FileArtifact } from "../../engine/artifact.ts";
 import type { BlobStore } from "../../engine/blobs.ts";
 import { TplError } from "../../engine/errors.ts";
 import { sha256 } from "../../engine/key/canonical.ts";
@@ -12,6 +11,7 @@ import { becomes } from "../attach/waiting.ts";
 import { importFile } from "../import.ts";
 import { NbdServer } from "../nbd/server.ts";
 import { identityOf, thisMachine } from "../process/identity.ts";
+import { countedBlobs } from "./counted-blobs.ts";
 import { toMessage } from "./error-message.ts";
 import { JournalFile } from "./journal-file.ts";
 import type { BlobsOrigin, HostAnswers, HostRequest } from "./protocol.ts";
@@ -158,9 +158,10 @@ export class DiskHost {
     { disk, sizeBytes }: HostRequest & { op: "seal" },
     signal: AbortSignal,
   ): Promise<HostAnswers["seal"]> {
-    const image = await this.#disk(disk).seal({ signal, ...(sizeBytes === undefined ? {} : { sizeBytes }) });
+    const served = this.#disk(disk);
+    const artifact = await served.seal({ signal, ...(sizeBytes === undefined ? {} : { sizeBytes }) });
     this.#forget(disk);
-    return image;
+    return { artifact, addedBytes: served.addedBytes };
   }
 
   async #fault(disk: number): Promise<HostAnswers["fault"]> {
@@ -174,7 +175,7 @@ export class DiskHost {
     return null;
   }
 
-  async #putFile(path: string): Promise<FileArtifact> {
+  async #putFile(path: string): Promise<HostAnswers["put-file"]> {
     this.#refuseOwn(path);
     const data = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code !== "ERR_FS_FILE_TOO_LARGE") throw cause;
@@ -186,13 +187,15 @@ export class DiskHost {
       });
     });
     const digest = `sha256:${sha256(data)}` as const;
-    await this.#started().blobs.put(digest, data);
-    return { type: "file", digest, bytes: data.length };
+    const addedBytes = await this.#started().blobs.put(digest, data);
+    return { artifact: { type: "file", digest, bytes: data.length }, addedBytes };
   }
 
   async #putImage(path: string, signal: AbortSignal): Promise<HostAnswers["put-image"]> {
     this.#refuseOwn(path);
-    return await importFile(this.#started().blobs, path, { signal });
+    const { blobs, addedBytes } = countedBlobs(this.#started().blobs);
+    const artifact = await importFile(blobs, path, { signal });
+    return { artifact, addedBytes: addedBytes() };
   }
 
   async #cancel(id: number): Promise<null> {

@@ -47,14 +47,20 @@ export interface HostAnswers {
   device: string;
   mount: string;
   unmount: null;
-  seal: ImageArtifact;
+  seal: Added<ImageArtifact>;
   stats: { readBytes: number; writtenBytes: number; dirtyBytes: number };
   fault: ErrorMessage | null;
   close: null;
-  "put-file": FileArtifact;
-  "put-image": ImageArtifact;
+  "put-file": Added<FileArtifact>;
+  "put-image": Added<ImageArtifact>;
   cancel: null;
   goodbye: { what: string; error: ErrorMessage }[];
+}
+
+/** An artifact that was stored, and by how many bytes the store has grown. */
+export interface Added<A> {
+  artifact: A;
+  addedBytes: number;
 }
 
 export interface OpenedDiskInfo {

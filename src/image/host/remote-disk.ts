@@ -1,10 +1,11 @@
 /** A disk as a step sees it: each method is a request to the disk host. */
 import type { Disk } from "../../engine/plugin/disk.ts";
+import type { StoringOptions } from "../../engine/run/services.ts";
 import type { HostProcess } from "./host-process.ts";
 import type { OpenedDiskInfo } from "./protocol.ts";
 
-/** Aborting `signal` ends a `seal` at once. */
-export function remoteDisk(host: HostProcess, info: OpenedDiskInfo, signal?: AbortSignal): Disk {
+/** `storing`: of a `seal`. */
+export function remoteDisk(host: HostProcess, info: OpenedDiskInfo, storing: StoringOptions = {}): Disk {
   const { disk, sizeBytes, socketPath, exportName, port } = info;
   return {
     sizeBytes,
@@ -18,7 +19,11 @@ export function remoteDisk(host: HostProcess, info: OpenedDiskInfo, signal?: Abo
     async unmount() {
       await host.request({ op: "unmount", disk });
     },
-    seal: (options = {}) => host.request({ op: "seal", disk, ...options }, signal),
+    async seal(options = {}) {
+      const { artifact, addedBytes } = await host.request({ op: "seal", disk, ...options }, storing.signal);
+      storing.onAdded?.(addedBytes);
+      return artifact;
+    },
     stats: () => host.request({ op: "stats", disk }),
   };
 }

@@ -18,6 +18,7 @@ import { loadMap } from "../stored-map.ts";
 import { openView, type SealOptions } from "../view.ts";
 import { attachKernelNbd } from "./attach-kernel-nbd.ts";
 import { Attachments } from "./attachments.ts";
+import { countedBlobs } from "./counted-blobs.ts";
 import type { JournalFile } from "./journal-file.ts";
 import { type DiskContent, openRawContent, RawContent } from "./raw-content.ts";
 import type { RunFolders } from "./run-folders.ts";
@@ -44,7 +45,8 @@ export async function openServedDisk(
 ): Promise<ServedDisk> {
   const sizeBytes = sizeOf(options);
   if (options.backing === "file") return await openRawDisk(name, node, { ...options, sizeBytes }, around);
-  const map = options.image ? await loadMap(around.blobs, options.image) : emptyMap(sizeBytes);
+  const { blobs, addedBytes } = countedBlobs(around.blobs);
+  const map = options.image ? await loadMap(blobs, options.image) : emptyMap(sizeBytes);
   const overlayPath = `${around.folders.scratch}/${name}.overlay`;
   const { readOnly = false, exportName = name } = options;
   const overlay = around.journal.take(node, { kind: "file", path: overlayPath });
@@ -53,9 +55,9 @@ export async function openServedDisk(
     socketPath: around.socketPath,
     name: exportName,
   });
-  const view = await openView({ blobs: around.blobs, map, sizeBytes, overlayPath, readOnly });
+  const view = await openView({ blobs, map, sizeBytes, overlayPath, readOnly });
   around.server.addExport(exportName, view);
-  return new ServedDisk({ name, exportName, node, view, entries: [overlay, exported], around });
+  return new ServedDisk({ name, exportName, node, view, entries: [overlay, exported], around, addedBytes });
 }
 
 async function openRawDisk(
@@ -69,15 +71,16 @@ async function openRawDisk(
   // As the kernel names it: a loop device is found by its backing file's path.
   const path = `${realpathSync(around.folders.scratch)}/${name}.raw`;
   const raw = around.journal.take(node, { kind: "file", path });
+  const { blobs, addedBytes } = countedBlobs(around.blobs);
   const view = await openRawContent({
-    blobs: around.blobs,
+    blobs,
     image,
     sizeBytes,
     path,
     readOnly,
     signal: around.ending,
   });
-  return new ServedDisk({ name, exportName: name, node, view, entries: [raw], around });
+  return new ServedDisk({ name, exportName: name, node, view, entries: [raw], around, addedBytes });
 }
 
 function sizeOf({ image, sizeBytes = image?.bytes }: OpenDiskOptions): number {
@@ -97,6 +100,7 @@ interface DiskParts {
   /** The journal entries of its overlay and its export, or of its raw file; in the order of taking. */
   entries: readonly number[];
   around: DiskSurroundings;
+  addedBytes(): number;
 }
 
 export class ServedDisk {
@@ -107,6 +111,7 @@ export class ServedDisk {
   readonly #node: string;
   readonly #entries: readonly number[];
   readonly #around: DiskSurroundings;
+  readonly #addedBytes: () => number;
   readonly #attachments: Attachments;
   #file: Promise<string> | undefined;
   #device: Promise<string> | undefined;
@@ -114,14 +119,20 @@ export class ServedDisk {
   #deviceIsGiven = false;
   #isClosed = false;
 
-  constructor({ name, exportName, node, view, entries, around }: DiskParts) {
+  constructor({ name, exportName, node, view, entries, around, addedBytes }: DiskParts) {
     this.name = name;
     this.exportName = exportName;
     this.view = view;
     this.#node = node;
     this.#entries = entries;
     this.#around = around;
+    this.#addedBytes = addedBytes;
     this.#attachments = new Attachments(around.journal, node, around.ending);
+  }
+
+  /** By how many bytes the store has grown through sealing it. */
+  get addedBytes(): number {
+    return this.#addedBytes();
   }
 
   file(): Promise<string> {

@@ -38,10 +38,11 @@ export function folderBlobs(path: string, options: { readOnly?: boolean } = {}):
     },
     async put(digest, data) {
       const isChunk = data.byteLength === CHUNK_BYTES;
-      if ((isChunk && (await packs.freshen(digest))) || loose.freshen(digest)) return;
+      if ((isChunk && (await packs.freshen(digest))) || loose.freshen(digest)) return 0;
       prepareToWrite();
-      if (isChunk) await packs.append(digest, data);
-      else loose.put(digest, data);
+      if (isChunk) return await packs.append(digest, data);
+      loose.put(digest, data);
+      return data.byteLength;
     },
     async *list(): AsyncGenerator<ListedBlob> {
       // Two processes of different formats may have put the same chunk at once.

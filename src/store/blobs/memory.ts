@@ -31,7 +31,9 @@ export function memoryBlobs(): MemoryBlobs {
     },
     async put(digest, data) {
       hexOf(digest);
-      if (!content.has(digest)) content.set(digest, Buffer.from(data));
+      if (content.has(digest)) return 0;
+      content.set(digest, Buffer.from(data));
+      return data.byteLength;
     },
     async *list() {
       for (const [digest, data] of content) yield { digest, bytes: data.byteLength };

@@ -77,9 +77,9 @@ export class Packs {
     return !(await gone).has(key);
   }
 
-  /** Stores a chunk that is not there. Many calls at once share a transaction. */
-  append(digest: Digest, data: Uint8Array): Promise<void> {
-    return this.#underWay.get(digest) ?? this.#append(digest, data);
+  /** Stores a chunk that is not there. Many calls at once share a transaction. Returns how many bytes this call added. */
+  append(digest: Digest, data: Uint8Array): Promise<number> {
+    return this.#underWay.get(digest)?.then(() => 0) ?? this.#append(digest, data);
   }
 
   *list(): Generator<ListedBlob> {
@@ -113,7 +113,7 @@ export class Packs {
     this.#writer = undefined;
   }
 
-  async #append(digest: Digest, data: Uint8Array): Promise<void> {
+  async #append(digest: Digest, data: Uint8Array): Promise<number> {
     this.#writer ??= this.#newWriter();
     const entered = this.#writer.append(keyOf(digest), data);
     this.#underWay.set(digest, entered);
@@ -122,6 +122,7 @@ export class Packs {
     } finally {
       this.#underWay.delete(digest);
     }
+    return data.byteLength;
   }
 
   #newWriter(): PackWriter {

@@ -139,12 +139,13 @@ export function remoteBlobs(options: RemoteBlobsOptions): RemoteBlobs {
       }
     },
     async put(digest, data) {
-      if (await locate(digest)) return;
+      if (await locate(digest)) return 0;
       lingering ??= await openLingering();
       const { writer: opened, flushed } = lingering;
       await Promise.all([opened.add(digest, data), flushed]);
       for (const pack of damaged.get(digest) ?? []) await removeFrom(objects, indexes, pack, digest);
       damaged.delete(digest);
+      return data.byteLength;
     },
     async *list() {
       yield* await listed(objects, indexes, await ready());

@@ -210,7 +210,7 @@ describe.skipIf(process.geteuid!() !== 0)("a disk of the disk host", { timeout: 
     await writeFile(path, "");
     await truncate(path, 1024 * MIB);
     const cancel = new AbortController();
-    const image = services.putImage(path, cancel.signal);
+    const image = services.putImage(path, { signal: cancel.signal });
     cancel.abort(new Error("enough"));
     await expect(image).rejects.toThrow("enough");
   });
@@ -218,10 +218,16 @@ describe.skipIf(process.geteuid!() !== 0)("a disk of the disk host", { timeout: 
   it("is stored from a file, and files are, but not from a mount of the same host", async () => {
     const path = join(store, "raw");
     await writeFile(path, Buffer.alloc(MIB, "data"));
-    const image = await services.putImage(path);
-    const opened = await services.openDisk("test", { image });
+    const added: number[] = [];
+    const onAdded = (bytes: number) => void added.push(bytes);
+    const image = await services.putImage(path, { onAdded });
+    expect(await services.putImage(path, { onAdded })).toEqual(image);
+    const opened = await services.openDisk("test", { image }, { onAdded });
     expect(await readFile(await opened.disk.file())).toEqual(await readFile(path));
-    await closeDisk(opened);
+    expect(await opened.disk.seal()).toEqual(image);
+    await opened.close(new AbortController().signal);
+    // Sixteen chunks that are alike, and the map; after that nothing that is new.
+    expect(added).toEqual([expect.toSatisfy((bytes) => bytes > 65536 && bytes < 2 * 65536), 0, 0]);
     expect(await services.putFile(path)).toMatchObject({ type: "file", bytes: MIB });
 
     const { disk } = await makeFileSystem(32 * MIB);

@@ -42,6 +42,25 @@ describe("caching", () => {
     expect(statuses(await b.run(chain("1"), { force: ["b"] }))).toEqual({ a: "hit", b: "built", c: "hit" });
   });
 
+  it("counts by how much the store has grown, and nothing for what it had", async () => {
+    const b = bench();
+    b.manifests.set("a", "some bytes");
+    b.manifests.set("b", "some bytes");
+    const size = JSON.stringify("some bytes").length;
+    const graph = graphOf({ a: ["=1"], b: ["a"], c: ["b"] });
+    const record = await b.run(graph, { jobs: 1 });
+    expect(Object.values(record.nodes).map(({ addedBytes }) => addedBytes)).toEqual([size, 0, 0]);
+    expect(record.addedBytes).toBe(size);
+    expect(b.events.at(-1)).toMatchObject({ type: "run-finished", addedBytes: size });
+    expect((await b.store.records.get(record.nodes.a!.key!))?.addedBytes).toBe(size);
+    const again = await b.run(graph);
+    expect(again.addedBytes).toBe(0);
+    expect(again.nodes.a!.addedBytes).toBeUndefined();
+    const forced = await b.run(graph, { force: ["a"] });
+    expect(forced.nodes.a!.addedBytes).toBe(0);
+    expect((await b.store.records.get(record.nodes.a!.key!))?.addedBytes).toBe(size);
+  });
+
   it("builds again what the store lost, but only when somebody needs the bytes", async () => {
     const b = bench();
     const first = await b.run(chain("1"));
