@@ -14,12 +14,10 @@ export interface BlobStore {
   /** The content, verified against `digest`. Throws TplError `blob-missing` or `blob-corrupt`. */
   get(digest: Digest): Promise<Buffer>;
   /**
-   * Fills `into` from byte `offset` of the blob on; the range lies within it. The blob is verified against its digest
-   * at the latest when this object reads the first part of it; later parts come straight from where it lies. Throws as
-   * `get` does.
-   * Where a driver has no way that is cheaper than `get`, it has no such method. Undefined: it is filled already.
+   * For reading an image's chunks again and again, where a driver has a way that is cheaper than `get`. `digests`: 32
+   * bytes for each, never changed; all of blobs of `CHUNK_BYTES`.
    */
-  readPart?(digest: Digest, offset: number, into: Buffer): Promise<void> | undefined;
+  chunks?(digests: Buffer): ChunkReader;
   /**
    * Stores `data` under its digest, which the caller has computed. Atomic and idempotent; nothing is written when it is
    * there. Once it resolves, other processes see the blob, and `data` is the caller's again. Returns how many bytes the
@@ -34,6 +32,16 @@ export interface BlobStore {
   reclaim?(): Promise<void>;
   /** Lets go of files. Nothing is to be asked of it afterwards. */
   close?(): void;
+}
+
+export interface ChunkReader {
+  /**
+   * Fills `into` from byte `offset` of the chunk at `place` of the list on, and from those that follow it. Undefined:
+   * it is filled already. A chunk is verified against its digest at the latest when this store reads from it first;
+   * later it is read straight from where it lies. Rejects as `get` throws, when nothing writes to `into` any more; also
+   * with `blob-missing` for what `get` has to bring from somewhere else.
+   */
+  read(place: number, offset: number, into: Buffer): Promise<void> | undefined;
 }
 
 export interface ListedBlob {

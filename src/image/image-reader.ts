@@ -1,33 +1,31 @@
 /**
- * Reads of one image's content, chunk by chunk from the store. A chunk that is wanted whole is read straight to where
- * it is wanted. Of one that is wanted in part the rest is mostly wanted soon: the whole is fetched once, however many
- * readers ask for parts of it at a time, and stays in a bounded least-recently-used cache; once it has gone from there
- * its parts are read straight from the store, where the store can. A failed read is not remembered: the next one asks
- * the store again.
+ * Reads of one image's content, on demand. A store that reads parts of chunks where they lie (`BlobStore.chunks`) is
+ * asked for a range at a time. What it has not, and all there is in other stores, is fetched by whole chunks: each once,
+ * however many readers ask for parts of it at a time, and kept in a bounded least-recently-used cache, as the rest of it
+ * is mostly wanted soon. A failed read is not remembered: the next one asks the store again.
  */
-import type { Digest } from "../engine/artifact.ts";
-import type { BlobStore } from "../engine/blobs.ts";
+import type { BlobStore, ChunkReader } from "../engine/blobs.ts";
 import { TplError } from "../engine/errors.ts";
-import { CHUNK_BYTES, type ChunkMap, chunkCount, digestOf } from "./map.ts";
+import { CHUNK_BYTES, type ChunkMap, digestAt, endOfAlike, placeOf } from "./map.ts";
+import { allSettled } from "./settled.ts";
 
 const CACHE_BYTES = 32 * 1024 * 1024;
 
 export class ImageReader {
   readonly #blobs: BlobStore;
   readonly #map: ChunkMap;
+  readonly #chunks: ChunkReader | undefined;
   readonly #capacity: number;
-  /** In the order of use, the oldest first. */
+  /** By the chunk's place among the digests; in the order of use, the oldest first. */
   readonly #cached = new Map<number, Buffer>();
   readonly #loading = new Map<number, Promise<Buffer>>();
-  /** One bit a chunk that was read before, so that the store has verified it. */
-  readonly #known: Uint8Array;
   #readBytes = 0;
 
   constructor(blobs: BlobStore, map: ChunkMap, cacheBytes: number = CACHE_BYTES) {
     this.#blobs = blobs;
     this.#map = map;
+    this.#chunks = blobs.chunks?.(map.digests);
     this.#capacity = Math.max(1, Math.floor(cacheBytes / CHUNK_BYTES));
-    this.#known = new Uint8Array(Math.ceil(chunkCount(map.sizeBytes) / 8));
   }
 
   /** Read from the store so far. */
@@ -36,44 +34,67 @@ export class ImageReader {
   }
 
   /**
-   * Fills `into`, which lies within the chunk `index`, from `from` of the chunk on. Undefined: it is filled. The
-   * promise rejects with what the store throws.
+   * Fills `into` with what the image has from `offset` on, which lies within it. Undefined: it is filled. The promise
+   * rejects with what the store throws, when nothing writes to `into` any more.
    */
-  fill(into: Buffer, index: number, from: number): Promise<void> | undefined {
-    const cached = this.#fromCache(index);
+  fill(into: Buffer, offset: number): Promise<void> | undefined {
+    const waits: Promise<void>[] = [];
+    for (let done = 0; done < into.length; ) {
+      const index = Math.floor((offset + done) / CHUNK_BYTES);
+      const stop = Math.min(endOfAlike(this.#map, index) * CHUNK_BYTES - offset, into.length);
+      const target = done === 0 && stop === into.length ? into : into.subarray(done, stop);
+      const place = placeOf(this.#map, index);
+      const wait =
+        place === undefined ? void target.fill(0) : this.#read(place, (offset + done) % CHUNK_BYTES, target);
+      if (wait) waits.push(wait);
+      done = stop;
+    }
+    return waits.length === 0 ? undefined : allSettled(waits);
+  }
+
+  /** Fills `into` from byte `from` of a chunk on, and from the ones that follow it. */
+  #read(place: number, from: number, into: Buffer): Promise<void> | undefined {
+    if (!this.#chunks) return this.#readEach(place, from, into);
+    const read = this.#chunks.read(place, from, into);
+    this.#readBytes += into.length;
+    return read?.catch((error) => this.#readEach(place, from, into, unlessAbsent(error)));
+  }
+
+  /** Chunk by chunk, from the cache and into it. `fault`: why they could not be read where they lie. */
+  #readEach(place: number, from: number, into: Buffer, fault?: TplError): Promise<void> | undefined {
+    const waits: Promise<void>[] = [];
+    for (let done = 0; done < into.length; ) {
+      const at = from + done;
+      const begin = at % CHUNK_BYTES;
+      const target = into.subarray(done, done + CHUNK_BYTES - begin);
+      const chunk = this.#chunk(place + Math.floor(at / CHUNK_BYTES), fault);
+      if (Buffer.isBuffer(chunk)) chunk.copy(target, 0, begin);
+      else waits.push(chunk.then((loaded) => void loaded.copy(target, 0, begin)));
+      done += target.length;
+    }
+    return waits.length === 0 ? undefined : allSettled(waits);
+  }
+
+  #chunk(place: number, fault: TplError | undefined): Buffer | Promise<Buffer> {
+    const cached = this.#cached.get(place);
     if (cached) {
-      cached.copy(into, 0, from, from + into.length);
-      return undefined;
+      this.#cached.delete(place);
+      this.#cached.set(place, cached);
+      return cached;
     }
-    const loading = this.#loading.get(index);
-    if (loading) return loading.then((chunk) => void chunk.copy(into, 0, from, from + into.length));
-    const digest = digestOf(this.#map, index);
-    if (!digest) {
-      into.fill(0);
-      return undefined;
-    }
-    const isKnown = this.#isKnown(index);
-    if (this.#blobs.readPart && (isKnown || into.length === CHUNK_BYTES)) {
-      this.#readBytes += into.length;
-      const read = this.#blobs.readPart(digest, from, into);
-      return isKnown ? read : read?.then(() => this.#setKnown(index));
-    }
-    const load = this.#load(index, digest).finally(() => this.#loading.delete(index));
-    this.#loading.set(index, load);
-    return load.then((chunk) => void chunk.copy(into, 0, from, from + into.length));
+    const loading =
+      this.#loading.get(place) ?? this.#load(place, fault).finally(() => this.#loading.delete(place));
+    this.#loading.set(place, loading);
+    return loading;
   }
 
-  #fromCache(index: number): Buffer | undefined {
-    const cached = this.#cached.get(index);
-    if (!cached) return undefined;
-    this.#cached.delete(index);
-    this.#cached.set(index, cached);
-    return cached;
-  }
-
-  async #load(index: number, digest: Digest): Promise<Buffer> {
+  async #load(place: number, fault: TplError | undefined): Promise<Buffer> {
     this.#readBytes += CHUNK_BYTES;
-    const chunk = await this.#blobs.get(digest);
+    const digest = digestAt(this.#map, place);
+    const chunk = await this.#blobs.get(digest).catch((error) => {
+      // That a damaged chunk is missing now says less than how it was found.
+      throw fault && isMissing(error) ? fault : error;
+    });
     if (chunk.length !== CHUNK_BYTES) {
       throw new TplError({ code: "blob-corrupt", message: `chunk ${digest} has ${chunk.length} bytes` });
     }
@@ -81,16 +102,17 @@ export class ImageReader {
       const [oldest] = this.#cached.keys();
       this.#cached.delete(oldest!);
     }
-    this.#cached.set(index, chunk);
-    this.#setKnown(index);
+    this.#cached.set(place, chunk);
     return chunk;
   }
+}
 
-  #isKnown(index: number): boolean {
-    return (this.#known[index >>> 3]! & (1 << (index & 7))) !== 0;
-  }
+/** What is missing or damaged where it lay may be had from elsewhere; anything else is an error. */
+function unlessAbsent(error: unknown): TplError {
+  if (isMissing(error) || (error instanceof TplError && error.code === "blob-corrupt")) return error;
+  throw error;
+}
 
-  #setKnown(index: number): void {
-    this.#known[index >>> 3]! |= 1 << (index & 7);
-  }
+function isMissing(error: unknown): error is TplError {
+  return error instanceof TplError && error.code === "blob-missing";
 }

@@ -38,18 +38,22 @@ export function chunkCount(sizeBytes: number): number {
   return Math.ceil(sizeBytes / CHUNK_BYTES);
 }
 
-/** The digest of a chunk as 32 bytes (a view into the map, not to be changed); undefined: the chunk is zeros. */
-function digestBytesOf(map: ChunkMap, chunkIndex: number): Buffer | undefined {
+/** Where the digest of a chunk stands among the map's; undefined: the chunk is zeros. */
+export function placeOf(map: ChunkMap, chunkIndex: number): number | undefined {
   const run = firstRunEndingAfter(map, chunkIndex) * 3;
   if (run === map.runs.length || map.runs[run]! > chunkIndex) return undefined;
-  const place = map.runs[run + 2]! + chunkIndex - map.runs[run]!;
-  return map.digests.subarray(place * DIGEST_BYTES, (place + 1) * DIGEST_BYTES);
+  return map.runs[run + 2]! + chunkIndex - map.runs[run]!;
+}
+
+/** The digest at a place of the map's. */
+export function digestAt(map: ChunkMap, place: number): Digest {
+  return digestFromBytes(map.digests.subarray(place * DIGEST_BYTES, (place + 1) * DIGEST_BYTES));
 }
 
 /** The digest of a chunk; undefined: the chunk is zeros. */
 export function digestOf(map: ChunkMap, chunkIndex: number): Digest | undefined {
-  const bytes = digestBytesOf(map, chunkIndex);
-  return bytes && digestFromBytes(bytes);
+  const place = placeOf(map, chunkIndex);
+  return place === undefined ? undefined : digestAt(map, place);
 }
 
 /** Whether any chunk of `[firstChunk, endChunk)` is present. */

@@ -232,14 +232,12 @@ class View implements CowView {
     // A cut image's last chunk still holds what lay past the cut.
     const shownBytes = Math.max(0, Math.min(target.length, this.#shown.sizeBytes - offset));
     if (shownBytes < target.length) target.fill(0, shownBytes);
-    for (let done = 0; done < shownBytes; ) {
-      const index = Math.floor((offset + done) / CHUNK_BYTES);
-      const from = offset + done - index * CHUNK_BYTES;
-      const stop = Math.min(done + CHUNK_BYTES - from, shownBytes);
-      const wait = this.#reader.fill(target.subarray(done, stop), index, from);
-      if (wait) waits.push(wait.catch((error) => this.#failRead(error)));
-      done = stop;
-    }
+    if (shownBytes === 0) return;
+    const wait = this.#reader.fill(
+      shownBytes < target.length ? target.subarray(0, shownBytes) : target,
+      offset,
+    );
+    if (wait) waits.push(wait.catch((error) => this.#failRead(error)));
   }
 
   /** Orders a change of `[offset, end)`, in bytes, after the earlier ones that overlap it. */

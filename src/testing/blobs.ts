@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Digest } from "../engine/artifact.ts";
 import { type BlobStore, CHUNK_BYTES } from "../engine/blobs.ts";
-import { digestOf } from "../store/blobs/digest.ts";
+import { digestOf, hexOf } from "../store/blobs/digest.ts";
 
 export interface BlobStoreUnderTest {
   /** Empty and writable. */
@@ -64,29 +64,45 @@ export function testBlobStore(name: string, make: () => Promise<BlobStoreUnderTe
       expect(part.equals(await blobs.get(digest))).toBe(true);
     });
 
-    test("fills a buffer with a part of a blob, verified at the first touch, where it can", async () => {
-      const { blobs, damage } = await open();
-      if (!blobs.readPart) return;
-      const data = randomBytes(CHUNK_BYTES);
-      const digest = await put(blobs, data);
+    test("reads chunks by their places, one or several at once, where it can", async () => {
+      const { blobs } = await open();
+      if (!blobs.chunks) return;
+      const all = randomBytes(5 * CHUNK_BYTES);
+      const chunkAt = (place: number) => all.subarray(place * CHUNK_BYTES, (place + 1) * CHUNK_BYTES);
+      // Put in another order than they are read in, and two of them side by side.
+      const digests: Digest[] = [];
+      for (const place of [4, 0, 1, 3, 2]) digests[place] = await put(blobs, chunkAt(place));
+      const reader = blobs.chunks(listOf(digests));
       for (const [offset, length] of [
-        [0, CHUNK_BYTES],
+        [17, 0],
         [4096, 512],
         [CHUNK_BYTES - 1, 1],
-        [17, 0],
+        [CHUNK_BYTES - 100, CHUNK_BYTES + 200],
+        [0, all.length],
+        [4 * CHUNK_BYTES + 1, CHUNK_BYTES - 1],
       ] as const) {
         const into = Buffer.alloc(length);
-        await blobs.readPart(digest, offset, into);
-        expect(into.equals(data.subarray(offset, offset + length))).toBe(true);
+        const place = Math.floor(offset / CHUNK_BYTES);
+        await reader.read(place, offset % CHUNK_BYTES, into);
+        expect(into.equals(all.subarray(offset, offset + length))).toBe(true);
       }
-      const other = randomBytes(CHUNK_BYTES);
-      const damaged = await put(blobs, other);
-      await damage(damaged, Buffer.alloc(CHUNK_BYTES, 1));
-      await expect(blobs.readPart(damaged, 0, Buffer.alloc(1))).rejects.toMatchObject({
+    });
+
+    test("verifies a chunk before its first part is handed out, and says what it has not", async () => {
+      const { blobs, damage } = await open();
+      if (!blobs.chunks) return;
+      const [good, damaged] = [randomBytes(CHUNK_BYTES), randomBytes(CHUNK_BYTES)];
+      const digests = [await put(blobs, good), await put(blobs, damaged), digestOf(Buffer.from("never"))];
+      await damage(digests[1]!, Buffer.alloc(CHUNK_BYTES, 1));
+      const reader = blobs.chunks(listOf(digests));
+      await expect(reader.read(0, 10, Buffer.alloc(CHUNK_BYTES))).rejects.toMatchObject({
         code: "blob-corrupt",
       });
-      const never = digestOf(Buffer.from("never"));
-      await expect(blobs.readPart(never, 0, Buffer.alloc(1))).rejects.toMatchObject({ code: "blob-missing" });
+      await expect(reader.read(2, 0, Buffer.alloc(1))).rejects.toMatchObject({ code: "blob-missing" });
+      await put(blobs, damaged);
+      const into = Buffer.alloc(2 * CHUNK_BYTES);
+      await reader.read(0, 0, into);
+      expect(into.equals(Buffer.concat([good, damaged]))).toBe(true);
     });
 
     test("says blob-missing for what was never put", async () => {
@@ -161,4 +177,9 @@ async function listAll(blobs: BlobStore): Promise<{ digest: Digest; bytes: numbe
   const listed = [];
   for await (const blob of blobs.list()) listed.push(blob);
   return listed;
+}
+
+/** As an image's map has them. */
+function listOf(digests: readonly Digest[]): Buffer {
+  return Buffer.concat(digests.map((digest) => Buffer.from(hexOf(digest), "hex")));
 }

@@ -30,12 +30,7 @@ export function folderBlobs(path: string, options: { readOnly?: boolean } = {}):
     async get(digest) {
       return (isLoose(digest) ? undefined : await packs.get(digest)) ?? (await loose.get(digest));
     },
-    readPart(digest, offset, into) {
-      if (isLoose(digest)) return loose.readPart(digest, offset, into);
-      const read = packs.readPart(digest, offset, into);
-      if (read === "filled") return undefined;
-      return read.then((isThere) => (isThere ? undefined : loose.readPart(digest, offset, into)));
-    },
+    chunks: (digests) => packs.chunks(digests),
     async put(digest, data) {
       const isChunk = data.byteLength === CHUNK_BYTES;
       if ((isChunk && (await packs.freshen(digest))) || loose.freshen(digest)) return 0;

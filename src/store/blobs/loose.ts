@@ -27,7 +27,7 @@ import { namesIn } from "../names-in.ts";
 import { temporaryName } from "../temporary.ts";
 import { hexOf, isDigest } from "./digest.ts";
 import { FRESH_MS } from "./fresh.ts";
-import { blobCorrupt, blobCutShort, blobMissing, matches } from "./verified.ts";
+import { blobCorrupt, blobMissing, matches } from "./verified.ts";
 
 const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -37,7 +37,6 @@ const MAX_CALL_BYTES = 2 ** 30;
 export interface LooseBlobs {
   has(digest: Digest): boolean;
   get(digest: Digest): Promise<Buffer>;
-  readPart(digest: Digest, offset: number, into: Buffer): Promise<void>;
   /** What is there is new to garbage collection. False: it is not there, or just being removed. */
   freshen(digest: Digest): boolean;
   put(digest: Digest, data: Uint8Array): void;
@@ -58,7 +57,6 @@ export function looseBlobs(path: string, { readOnly }: { readOnly: boolean }): L
     const hex = hexOf(digest);
     return `${root}/${hex.slice(0, 2)}/${hex.slice(2)}`;
   };
-  const verified = new Set<Digest>();
   const get = async (digest: Digest) => {
     const file = fileOf(digest);
     const data = await readWhole(file, digest);
@@ -69,12 +67,6 @@ export function looseBlobs(path: string, { readOnly }: { readOnly: boolean }): L
   return {
     get,
     has: (digest) => ageOf(fileOf(digest), digest) !== undefined,
-    async readPart(digest, offset, into) {
-      if (verified.has(digest)) return await readRange(fileOf(digest), digest, offset, into);
-      const data = await get(digest);
-      verified.add(digest);
-      data.copy(into, 0, offset, offset + into.length);
-    },
     freshen(digest) {
       const file = fileOf(digest);
       const age = ageOf(file, digest);
@@ -127,16 +119,6 @@ async function readWhole(file: string, digest: Digest): Promise<Buffer> {
   try {
     const data = Buffer.allocUnsafeSlow(fstatSync(descriptor).size);
     return data.subarray(0, await readFully(descriptor, data, 0));
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-async function readRange(file: string, digest: Digest, offset: number, into: Buffer): Promise<void> {
-  const descriptor = openBlob(file, digest);
-  try {
-    const filled = await readFully(descriptor, into, offset);
-    if (filled < into.length) throw blobCutShort(digest, offset + filled);
   } finally {
     closeSync(descriptor);
   }

@@ -26,9 +26,6 @@ export function memoryBlobs(): MemoryBlobs {
       }
       return Buffer.from(data);
     },
-    async readPart(digest, offset, into) {
-      (await this.get(digest)).copy(into, 0, offset, offset + into.length);
-    },
     async put(digest, data) {
       hexOf(digest);
       if (content.has(digest)) return 0;

@@ -6,44 +6,85 @@
 import { closeSync, openSync, read, readSync } from "node:fs";
 import { join } from "node:path";
 import { FastCalls } from "../../engine/fast-calls.ts";
+import { SlotDigests } from "./slot-digests.ts";
 
-const MAX_OPEN = 128;
+/** 32 GiB of chunks; 16 MiB of memory for what they were found to hold. */
+const MAX_OPEN = 512;
 
-interface OpenPack {
-  descriptor: number;
-  /** Reads under way. */
+export interface OpenPack {
+  /** Not 0; another one when the pack was closed and is opened again. */
+  readonly opening: number;
+  readonly descriptor: number;
+  /**
+   * What was verified since it was opened. A pack's bytes are written once and its number is never used again, so what
+   * lay in a slot lies there as long as it can be read at all.
+   */
+  readonly whole: SlotDigests;
+  /** Reads under way in the thread pool. */
   uses: number;
 }
 
 export class PackFiles {
   readonly #folder: string;
-  /** In the order of use, the oldest first. */
+  /** By their numbers, in the order of use, the oldest first. */
   readonly #open = new Map<number, OpenPack>();
+  readonly #byOpening = new Map<number, OpenPack>();
   readonly #reads = new FastCalls();
+  #openings = 0;
 
   /** `folder`: the store's. */
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** Fills `into` from `position` on; how many bytes there were. Throws what `open` and `read` do: ENOENT for no such pack. */
-  async read(pack: number, into: Buffer, position: number): Promise<number> {
-    if (this.readHere(pack, into, position) === into.length) return into.length;
-    return await readInPool(this.#use(pack), into, position);
+  /** Opened if it is not. Throws what `open` does: ENOENT for no such pack. */
+  use(pack: number): OpenPack {
+    const known = this.#open.get(pack);
+    if (known) this.#open.delete(pack);
+    else if (this.#open.size >= MAX_OPEN) this.#closeOldestIdle();
+    const file = known ?? this.#openPack(pack);
+    this.#open.set(pack, file);
+    return file;
   }
 
-  /** As `read`, at once in this thread, maybe less; undefined: that may take long, or fails. */
-  readHere(pack: number, into: Buffer, position: number): number | undefined {
-    const file = this.#open.get(pack);
-    if (!file || !this.#reads.expectFast(into.length)) return undefined;
+  /** Undefined: it was closed since. */
+  stillOpen(opening: number): OpenPack | undefined {
+    return this.#byOpening.get(opening);
+  }
+
+  /** Fills `into` from `position` on; how many bytes there were. Throws what `read` does. */
+  async read(file: OpenPack, into: Buffer, position: number): Promise<number> {
+    if (this.readHere(file, into, 0, into.length, position) === into.length) return into.length;
+    return await this.readInPool(file, into, position);
+  }
+
+  /** As `read`, in the thread pool. */
+  async readInPool(file: OpenPack, into: Buffer, position: number): Promise<number> {
+    file.uses++;
+    try {
+      let filled = 0;
+      while (filled < into.length) {
+        const count = await readSome(file.descriptor, into, filled, position + filled);
+        if (count === 0) break;
+        filled += count;
+      }
+      return filled;
+    } finally {
+      file.uses--;
+    }
+  }
+
+  /** Fills `length` bytes of `into` from `at` on, at once in this thread; how many it were. 0: that may take long, or fails. */
+  readHere(file: OpenPack, into: Buffer, at: number, length: number, position: number): number {
+    if (!this.#reads.expectFast(length)) return 0;
     const began = performance.now();
     try {
-      return readSync(file.descriptor, into, 0, into.length, position);
+      return readSync(file.descriptor, into, at, length, position);
     } catch {
       // Whoever reads it in the other way meets the same error.
-      return undefined;
+      return 0;
     } finally {
-      this.#reads.took(performance.now() - began, into.length);
+      this.#reads.took(performance.now() - began, length);
     }
   }
 
@@ -52,12 +93,10 @@ export class PackFiles {
     for (const [pack, { uses }] of this.#open) if (uses === 0) this.#close(pack);
   }
 
-  #use(pack: number): OpenPack {
-    const known = this.#open.get(pack);
-    if (known) this.#open.delete(pack);
-    else if (this.#open.size >= MAX_OPEN) this.#closeOldestIdle();
-    const file = known ?? { descriptor: openSync(packPath(this.#folder, pack), "r"), uses: 0 };
-    this.#open.set(pack, file);
+  #openPack(pack: number): OpenPack {
+    const descriptor = openSync(packPath(this.#folder, pack), "r");
+    const file = { opening: ++this.#openings, descriptor, whole: new SlotDigests(), uses: 0 };
+    this.#byOpening.set(file.opening, file);
     return file;
   }
 
@@ -67,28 +106,15 @@ export class PackFiles {
   }
 
   #close(pack: number): void {
-    closeSync(this.#open.get(pack)!.descriptor);
+    const { descriptor, opening } = this.#open.get(pack)!;
+    closeSync(descriptor);
+    this.#byOpening.delete(opening);
     this.#open.delete(pack);
   }
 }
 
 export function packPath(folder: string, pack: number): string {
   return join(folder, "packs", `${pack}.pack`);
-}
-
-async function readInPool(file: OpenPack, into: Buffer, position: number): Promise<number> {
-  file.uses++;
-  try {
-    let filled = 0;
-    while (filled < into.length) {
-      const count = await readSome(file.descriptor, into, filled, position + filled);
-      if (count === 0) break;
-      filled += count;
-    }
-    return filled;
-  } finally {
-    file.uses--;
-  }
 }
 
 function readSome(descriptor: number, into: Buffer, at: number, position: number): Promise<number> {

@@ -7,25 +7,21 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest } from "../../engine/artifact.ts";
-import { CHUNK_BYTES, type ListedBlob } from "../../engine/blobs.ts";
+import { CHUNK_BYTES, type ChunkReader, type ListedBlob } from "../../engine/blobs.ts";
 import { readOnlyStore, storeFault, systemCode } from "../fault.ts";
 import { hexOf } from "./digest.ts";
 import { FRESH_MS } from "./fresh.ts";
-import { PackFiles } from "./pack-files.ts";
+import { type OpenPack, PackFiles } from "./pack-files.ts";
 import { indexPath, PackIndex, type Place } from "./pack-index.ts";
 import { PackWriter } from "./pack-writer.ts";
+import { type ChunkSource, type FoundChunk, PackedChunks } from "./packed-chunks.ts";
 import { freeingReserve, makeReserve } from "./reserve.ts";
 import { blobCorrupt, blobCutShort, blobMissing, matches } from "./verified.ts";
 
-export class Packs {
+export class Packs implements ChunkSource {
+  readonly files: PackFiles;
   readonly #folder: string;
   readonly #readOnly: boolean;
-  readonly #files: PackFiles;
-  /**
-   * Chunks that were whole when they were read here. A pack's bytes are written once and its number is never used
-   * again, so what lay at a place lies there as long as the file can be read at all.
-   */
-  readonly #verified = new Map<Digest, Place>();
   /** Being put. */
   readonly #underWay = new Map<Digest, Promise<void>>();
   #index: PackIndex | undefined;
@@ -36,7 +32,7 @@ export class Packs {
   constructor(folder: string, { readOnly }: { readOnly: boolean }) {
     this.#folder = folder;
     this.#readOnly = readOnly;
-    this.#files = new PackFiles(folder);
+    this.files = new PackFiles(folder);
   }
 
   /** Whether looking into the index costs no opening of it. */
@@ -50,19 +46,24 @@ export class Packs {
 
   /** Undefined: it is in no pack. Throws TplError `blob-corrupt`. */
   async get(digest: Digest): Promise<Buffer | undefined> {
-    const found = await this.#read(digest);
-    if (found) this.#verified.set(digest, found.place);
-    return found?.data;
+    return (await this.#read(digest))?.data;
   }
 
-  /** As `BlobStore.readPart`. A promise of false: it is in no pack. */
-  readPart(digest: Digest, offset: number, into: Buffer): "filled" | Promise<boolean> {
-    const known = this.#verified.get(digest);
-    if (known) {
-      const filled = this.#files.readHere(known.pack, into, known.slot * CHUNK_BYTES + offset);
-      if (filled === into.length) return "filled";
-    }
-    return this.#readPart(digest, offset, into);
+  /** As `BlobStore.chunks`. */
+  chunks(digests: Buffer): ChunkReader {
+    return new PackedChunks(this, digests);
+  }
+
+  locate(digest: Buffer): FoundChunk | undefined {
+    const place = this.#find(digest);
+    const file = place && this.#use(place.pack);
+    return file && { file, slot: place.slot };
+  }
+
+  async readWhole(digest: Digest, into: Buffer): Promise<FoundChunk> {
+    const found = await this.#read(digest, into);
+    if (!found) throw blobMissing(digest);
+    return found;
   }
 
   /** False: there is no such chunk, or it is just being removed. */
@@ -91,7 +92,6 @@ export class Packs {
 
   /** Takes it out of the index if it was not put since `sinceMs`; `reclaimPacks` gives the space back. */
   remove(digest: Digest, sinceMs: number): void {
-    this.#verified.delete(digest);
     const index = this.#opened();
     if (index) freeingReserve(this.#folder, () => index.removeStale(keyOf(digest), sinceMs));
   }
@@ -107,7 +107,7 @@ export class Packs {
 
   close(): void {
     this.#writer?.close();
-    this.#files.close();
+    this.files.close();
     this.#index?.close();
     this.#index = undefined;
     this.#writer = undefined;
@@ -145,30 +145,18 @@ export class Packs {
     return { digests, gone };
   }
 
-  async #readPart(digest: Digest, offset: number, into: Buffer): Promise<boolean> {
-    const known = this.#verified.get(digest);
-    if (known) {
-      const filled = await this.#readAt(known, offset, into);
-      if (filled === into.length) return true;
-      // The pack was removed after its chunks were moved, or cut short: looked at from the start.
-      this.#verified.delete(digest);
-    }
-    const isWhole = into.length === CHUNK_BYTES;
-    const found = await this.#read(digest, isWhole ? into : undefined);
-    if (!found) return false;
-    this.#verified.set(digest, found.place);
-    if (!isWhole) found.data.copy(into, 0, offset, offset + into.length);
-    return true;
-  }
-
   /** Into memory of the caller's where it has some. */
-  async #read(digest: Digest, into?: Buffer): Promise<{ data: Buffer; place: Place } | undefined> {
+  async #read(digest: Digest, into?: Buffer): Promise<(FoundChunk & { data: Buffer }) | undefined> {
     const key = keyOf(digest);
     const place = this.#find(key);
     if (!place) return undefined;
+    const file = this.#use(place.pack);
     const data = into ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
-    const filled = await this.#readAt(place, 0, data);
-    if (filled === CHUNK_BYTES && matches(digest, data)) return { data, place };
+    const filled = file && (await this.#readSlot(file, place, data));
+    if (filled === CHUNK_BYTES && matches(digest, data)) {
+      file!.whole.set(place.slot, key);
+      return { data, file: file!, slot: place.slot };
+    }
     // Somebody else may have written to the caller's memory: no reason to disown a chunk.
     if (into) return await this.#readAndCopy(digest, into);
 
@@ -182,20 +170,33 @@ export class Packs {
     throw filled < CHUNK_BYTES ? blobCutShort(digest, filled) : blobCorrupt(digest, data);
   }
 
-  async #readAndCopy(digest: Digest, into: Buffer): Promise<{ data: Buffer; place: Place } | undefined> {
+  async #readAndCopy(digest: Digest, into: Buffer): Promise<(FoundChunk & { data: Buffer }) | undefined> {
     const found = await this.#read(digest);
     found?.data.copy(into);
     return found;
   }
 
-  /** How many bytes were there; undefined: there is no such pack. */
-  async #readAt({ pack, slot }: Place, offset: number, into: Buffer): Promise<number | undefined> {
+  /** Undefined: there is no such pack. */
+  #use(pack: number): OpenPack | undefined {
     try {
-      return await this.#files.read(pack, into, slot * CHUNK_BYTES + offset);
+      return this.files.use(pack);
     } catch (error) {
       if (systemCode(error) === "ENOENT") return undefined;
-      throw storeFault(error, `read the pack ${pack} of ${this.#folder}`);
+      throw this.#readFault(error, pack);
     }
+  }
+
+  /** How many bytes were there. */
+  async #readSlot(file: OpenPack, { pack, slot }: Place, into: Buffer): Promise<number> {
+    try {
+      return await this.files.read(file, into, slot * CHUNK_BYTES);
+    } catch (error) {
+      throw this.#readFault(error, pack);
+    }
+  }
+
+  #readFault(error: unknown, pack: number): unknown {
+    return storeFault(error, `read the pack ${pack} of ${this.#folder}`);
   }
 
   /** What is left of it is kept: it is the only evidence of a failing disk. */

@@ -67,7 +67,7 @@ class PackMover {
   async #move({ digest, pack, slot }: Place & { digest: Uint8Array }): Promise<void> {
     const data = Buffer.allocUnsafeSlow(CHUNK_BYTES);
     // One that the file does not have stays in the index, where a reader finds it damaged, and keeps the pack.
-    if ((await this.#files.read(pack, data, slot * CHUNK_BYTES)) < CHUNK_BYTES) return;
+    if ((await this.#files.read(this.#files.use(pack), data, slot * CHUNK_BYTES)) < CHUNK_BYTES) return;
     this.#from.set(Buffer.from(digest).toString("hex"), { pack, slot });
     await this.#writer.append(digest, data);
   }

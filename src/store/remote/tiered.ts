@@ -31,7 +31,6 @@ export function tieredBlobs({ local, remote, uses }: TieredOptions): BlobStore {
     return data;
   }
 
-  const { readPart } = local;
   return {
     readOnly: local.readOnly,
     async has(digest) {
@@ -47,19 +46,7 @@ export function tieredBlobs({ local, remote, uses }: TieredOptions): BlobStore {
       await use(digest, data);
       return data;
     },
-    ...(readPart && {
-      readPart(digest: Digest, offset: number, into: Buffer) {
-        const fetchPart = async (error: unknown) => {
-          (await fetchTo(digest, unlessAbsent(error))).copy(into, 0, offset);
-        };
-        // What is here and verified is filled in at once: that is no more than a call.
-        try {
-          return readPart.call(local, digest, offset, into)?.catch(fetchPart);
-        } catch (error) {
-          return fetchPart(error);
-        }
-      },
-    }),
+    ...(local.chunks && { chunks: (digests: Buffer) => local.chunks!(digests) }),
     put: (digest, data) => local.put(digest, data),
     list: () => local.list(),
     remove: (digest, options) => local.remove(digest, options),

@@ -31,9 +31,7 @@ describe("what is not here", () => {
     await remote.put(digest, data);
     const blobs = tieredBlobs({ local, remote: async () => remote, uses: "ignored" });
     expect(await blobs.has(digest)).toBe(true);
-    const part = Buffer.alloc(100);
-    await blobs.readPart!(digest, 50, part);
-    expect(part.equals(data.subarray(50, 150))).toBe(true);
+    expect(data.equals(await blobs.get(digest))).toBe(true);
     remote.content.clear();
     expect(data.equals(await blobs.get(digest))).toBe(true);
   });
