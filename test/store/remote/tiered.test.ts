@@ -58,21 +58,34 @@ describe("what is not here", () => {
   );
 });
 
-test("a remote that failed is left alone for a while", async () => {
+test("a remote that failed is left alone three times as long as that took, from a second to half a minute", async () => {
   let nowMs = 0;
   let asked = 0;
+  let failsAfterMs = 0;
   const objects = memoryObjects();
   const get: typeof objects.get = async () => {
     asked++;
+    nowMs += failsAfterMs;
     throw storeUnreachable("memory:", "away");
   };
   const guarded = withBreaker({ ...objects, get }, { now: () => nowMs });
-  for (let i = 0; i < 3; i++) await expect(guarded.get("a")).rejects.toMatchObject({ message: /away/ });
-  await expect(guarded.put("a", data)).rejects.toMatchObject({ code: "store-unreachable" });
-  expect(asked).toBe(1);
-  nowMs += 31_000;
-  await expect(guarded.get("a")).rejects.toThrow("away");
-  expect(asked).toBe(2);
+  const restAfter = async (ms: number) => {
+    failsAfterMs = ms;
+    const before = asked;
+    await expect(guarded.get("a")).rejects.toThrow("away");
+    expect(asked).toBe(before + 1);
+    const failedMs = nowMs;
+    for (; asked === before + 1; nowMs += 250) {
+      await expect(guarded.put("a", data).then(() => guarded.get("a"))).rejects.toThrow("away");
+      if (nowMs - failedMs > 100_000) throw new Error("it is never asked again");
+    }
+    const restedMs = nowMs - 250 - failsAfterMs - failedMs;
+    nowMs += 100_000;
+    return restedMs;
+  };
+  expect(await restAfter(0)).toBe(1000);
+  expect(await restAfter(1000)).toBe(3000);
+  expect(await restAfter(60_000)).toBe(30_000);
 });
 
 describe("two stores and a folder between them", () => {
