@@ -3,6 +3,7 @@ import type { ImageArtifact } from "../engine/artifact.ts";
 import type { StepContext } from "../engine/plugin/context.ts";
 import type { Disk } from "../engine/plugin/disk.ts";
 import type { Store } from "../store/store.ts";
+import { printable } from "../views/text-width.ts";
 import type { Cli } from "./command.ts";
 import { debugLog } from "./debug-log.ts";
 import { EXIT } from "./exit-status.ts";
@@ -17,8 +18,8 @@ export interface HeldDisk {
   refs: readonly string[];
   /** Said when it is told to end, and has something left to do. */
   ending: string;
-  /** Opens the images as disks and makes them useful, and says so; one of the disks is held. */
-  open(step: StepContext, images: readonly ImageArtifact[], interruption: Interruption): Promise<Disk>;
+  /** Opens the images as disks, in their order, makes them useful, and says so. */
+  open(step: StepContext, images: readonly ImageArtifact[], interruption: Interruption): Promise<Disk[]>;
   /** Told to end, before all is released. */
   beforeRelease?(): Promise<void>;
 }
@@ -45,8 +46,10 @@ export async function holdDisk(cli: Cli, held: HeldDisk): Promise<number> {
     cli,
     () =>
       withStepContext({ store, name, signal: interruption.signal, log, tell }, async (step) => {
-        const disk = await held.open(step, images, interruption);
-        await untilToldToEnd(disk, interruption.signal);
+        const disks = await held.open(step, images, interruption);
+        await untilToldToEnd(disks, interruption.signal, (place, fault) =>
+          terminal.err(`${printable(held.refs[place]!)}: reading failed, and may again: ${fault}`),
+        );
         await held.beforeRelease?.();
         return EXIT.done;
       }),
@@ -63,8 +66,13 @@ async function imageOf(store: Store, ref: string): Promise<ImageArtifact> {
 
 const LOOK_MS = 2000;
 
-/** Throws when the disk is no longer served. */
-async function untilToldToEnd(disk: Disk, signal: AbortSignal): Promise<void> {
+/** Throws when the disks are no longer served. `tellFault`: called once for a disk that could not be read. */
+async function untilToldToEnd(
+  disks: readonly Disk[],
+  signal: AbortSignal,
+  tellFault: (place: number, fault: string) => void,
+): Promise<void> {
+  const told = new Set<number>();
   while (!signal.aborted) {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, LOOK_MS);
@@ -75,6 +83,10 @@ async function untilToldToEnd(disk: Disk, signal: AbortSignal): Promise<void> {
       signal.addEventListener("abort", end, { once: true });
       if (signal.aborted) end();
     });
-    if (!signal.aborted) await disk.stats();
+    for (const [place, disk] of signal.aborted ? [] : disks.entries()) {
+      const { fault } = await disk.stats();
+      if (fault !== undefined && !told.has(place)) tellFault(place, fault);
+      if (fault !== undefined) told.add(place);
+    }
   }
 }

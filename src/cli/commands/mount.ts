@@ -33,7 +33,7 @@ async function mount(cli: Cli, _: object, ref: string, folder: string): Promise<
       await step.acquire({ kind: "mount", path }, () => step.tool("mount", ["--bind", "--", mounted, path]));
       if (cli.flags.json) terminal.out(JSON.stringify({ schema: "tplgraph.mount/1", path, image }));
       else terminal.err(`${printable(ref)} is mounted read-only on ${printable(path)}; Ctrl-C unmounts it`);
-      return disk;
+      return [disk];
     },
     beforeRelease: () => unmountWhenFree(path, terminal.err),
   });

@@ -68,7 +68,7 @@ async function serve(cli: Cli, flags: ServeFlags, refs: readonly string[]): Prom
         image: images[place]!,
       }));
       tell(cli, { exports, readOnly, ...(path === undefined ? {} : { socket: path }), ...portOf(first!) });
-      return first!;
+      return disks;
     },
   });
 }

@@ -44,8 +44,18 @@ export interface Disk {
    * `sizeBytes`: cut to this size (a shrunken file system). The disk is closed by it.
    */
   seal(options?: { sizeBytes?: number }): Promise<ImageArtifact>;
-  /** What was read from the store and written to the overlay so far, in bytes. */
-  stats(): Promise<{ readBytes: number; writtenBytes: number; dirtyBytes: number }>;
+  stats(): Promise<DiskStats>;
+}
+
+/** So far. */
+export interface DiskStats {
+  /** From the store. */
+  readBytes: number;
+  /** To the overlay. */
+  writtenBytes: number;
+  dirtyBytes: number;
+  /** Why the first request that was answered with an I/O error was, if any. */
+  fault?: string;
 }
 
 export interface MountOptions {

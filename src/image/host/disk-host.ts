@@ -80,7 +80,7 @@ export class DiskHost {
       case "seal":
         return this.#seal(request, signal);
       case "stats":
-        return Promise.resolve(this.#disk(request.disk).view.stats());
+        return this.#stats(request.disk);
       case "fault":
         return this.#fault(request.disk);
       case "close":
@@ -162,6 +162,12 @@ export class DiskHost {
     const artifact = await served.seal({ signal, ...(sizeBytes === undefined ? {} : { sizeBytes }) });
     this.#forget(disk);
     return { artifact, addedBytes: served.addedBytes };
+  }
+
+  async #stats(disk: number): Promise<HostAnswers["stats"]> {
+    const { view } = this.#disk(disk);
+    const fault = view.fault()?.message;
+    return { ...view.stats(), ...(fault === undefined ? {} : { fault }) };
   }
 
   async #fault(disk: number): Promise<HostAnswers["fault"]> {

@@ -3,7 +3,7 @@
  * `ready` first; then every request is answered once, by its number, in any order.
  */
 import type { FileArtifact, ImageArtifact, Json } from "../../engine/artifact.ts";
-import type { MountOptions, OpenDiskOptions } from "../../engine/plugin/disk.ts";
+import type { DiskStats, MountOptions, OpenDiskOptions } from "../../engine/plugin/disk.ts";
 import type { Acquisition } from "../../engine/run/journal.ts";
 import type { ProcessIdentity } from "../process/identity.ts";
 import type { ErrorMessage } from "./error-message.ts";
@@ -48,7 +48,7 @@ export interface HostAnswers {
   mount: string;
   unmount: null;
   seal: Added<ImageArtifact>;
-  stats: { readBytes: number; writtenBytes: number; dirtyBytes: number };
+  stats: DiskStats;
   fault: ErrorMessage | null;
   close: null;
   "put-file": Added<FileArtifact>;
