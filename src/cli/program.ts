@@ -135,10 +135,14 @@ function settle(command: Command, words: readonly string[] = []): void {
   for (const inner of command.commands) settle(inner, [...words, inner.name()]);
 }
 
+/** Of errors with a code, those that no other word on the command line would have avoided. */
+const NO_MISTAKE: ReadonlySet<string> = new Set(["store-unreachable", "store-refused"]);
+
 async function report(error: unknown, flags: GlobalFlags, terminal: Terminal): Promise<number> {
   const { errorText } = await import("../views/error.ts");
   const { TplError } = await import("../engine/errors.ts");
   const detail = flags.logLevel === "debug" ? { detail: "stack" as const } : {};
   terminal.err(errorText(error, { paint: terminal.errPaint, ...detail }));
-  return error instanceof TplError ? EXIT.wrongInput : EXIT.failed;
+  const isInput = error instanceof TplError && !NO_MISTAKE.has(error.code);
+  return isInput ? EXIT.wrongInput : EXIT.failed;
 }

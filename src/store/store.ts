@@ -122,7 +122,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
         run: async (run) => (await runs.get(run))?.record,
         byDigest: async (prefix) => (await describe(prefix)).map(({ artifact }) => artifact),
       };
-      return resolveRef(text, want, shared ? withRemoteRefs(here, shared) : here);
+      return resolveRef(text, want, shared ? withRemoteRefs(here, shared, sharedOptions!.remote.url) : here);
     },
     has: (artifact, depth = { depth: "manifest" }) => presence(artifact, blobs, partsOf, depth),
     async putBlob(data, { onAdded } = {}) {
@@ -148,9 +148,10 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
 }
 
 /** What is not here is looked for on the remote: a name by itself, an artifact by all its digits. */
-function withRemoteRefs(here: RefSources, shared: () => Promise<SharedStore>): RefSources {
+function withRemoteRefs(here: RefSources, shared: () => Promise<SharedStore>, remote: string): RefSources {
   return {
     ...here,
+    remote,
     ref: async (name) =>
       (await here.ref(name)) ?? (await asUnreachable(async () => (await shared()).refs.get(name))),
     async refNames() {

@@ -22,7 +22,7 @@ export interface DiffFlags {
 
 export async function diffArtifacts(cli: Cli, asked: DiffFlags, refs: [string, string]): Promise<number> {
   const { flags, terminal } = cli;
-  await using workspace = await openWorkspace(flags, { create: "never" });
+  await using workspace = await openWorkspace(flags, { create: "if-shared" });
   const store = await workspace.store();
   const [a, b] = [await sideOf(store, refs[0]), await sideOf(store, refs[1])];
   if (a.type !== b.type)

@@ -8,7 +8,7 @@ import { EXIT } from "../exit-status.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export async function inspectArtifact({ flags, terminal }: Cli, ref: string): Promise<number> {
-  await using workspace = await openWorkspace(flags, { mode: "read" });
+  await using workspace = await openWorkspace(flags, { create: "if-shared" });
   const store = await workspace.store();
   const artifact = await store.resolveRef(ref);
   const described = (await store.describe(artifact.digest)).find(

@@ -8,7 +8,7 @@ import { openWorkspace } from "../workspace.ts";
 
 export async function tagArtifact({ flags, terminal }: Cli, ref: string, newName: string): Promise<number> {
   const { name, tag } = parseRefName(newName);
-  await using workspace = await openWorkspace(flags, { create: "never" });
+  await using workspace = await openWorkspace(flags, { create: "if-shared" });
   const store = await workspace.store();
   const outputs = await outputsOf(ref, store);
   await store.refs.set(`${name}:${tag}`, { outputs });

@@ -21,11 +21,11 @@ export async function pullRefs(cli: Cli, texts: readonly string[]): Promise<numb
   const store = await workspace.store();
   const sharing = remoteOf(store);
   if (store.readOnly) throw readOnlyStore(store.path);
+  const { artifacts, refs } = await wanted(texts, store);
   using interruption = tellInterruption(terminal);
   return await failing(
     cli,
     async () => {
-      const { artifacts, refs } = await wanted(texts, store);
       using line = transferLine(terminal, "fetching");
       const { signal } = interruption;
       const report = await sharing.pull(artifacts, { signal, onProgress: line.show });

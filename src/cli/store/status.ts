@@ -7,7 +7,7 @@ import { remoteOf } from "./remote-of.ts";
 
 export async function showStatus(cli: Cli): Promise<number> {
   const { flags, terminal } = cli;
-  await using workspace = await openWorkspace(flags, { mode: "read" });
+  await using workspace = await openWorkspace(flags, { create: "if-shared" });
   const sharing = remoteOf(await workspace.store());
   return await failing(cli, async () => {
     const shared = await sharing.open();

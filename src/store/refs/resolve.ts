@@ -13,6 +13,8 @@ export interface RefSources {
   run(run: string): Promise<RunRecord | undefined>;
   /** The artifacts that records and refs name whose digests begin with `prefix`. */
   byDigest(prefix: string): Promise<Artifact[]>;
+  /** For messages: what else than the store is asked. */
+  remote?: string;
 }
 
 export interface Wanted {
@@ -24,7 +26,8 @@ export interface Wanted {
 /** Throws TplError `bad-ref`, `unknown-ref`, or `ambiguous-ref` where several outputs fit. */
 export async function resolveRef(text: string, wanted: Wanted, sources: RefSources): Promise<Artifact> {
   const parsed = parseRef(text);
-  if (parsed.kind === "digest") return resolveDigest(text, wanted, await sources.byDigest(parsed.prefix));
+  if (parsed.kind === "digest")
+    return resolveDigest(text, wanted, await sources.byDigest(parsed.prefix), sources);
   const { name, tag } = parsed;
   const run = await sources.run(name);
   if (run) return pick(text, run.outputs, withOutput(wanted, text.includes(":") ? tag : parsed.output));
@@ -37,7 +40,7 @@ function withOutput(wanted: Wanted, output: string | undefined): Wanted {
   return output === undefined ? wanted : { ...wanted, output };
 }
 
-function resolveDigest(text: string, wanted: Wanted, found: Artifact[]): Artifact {
+function resolveDigest(text: string, wanted: Wanted, found: Artifact[], { remote }: RefSources): Artifact {
   const fitting = found.filter((artifact) => fits(artifact, wanted));
   if (fitting.length === 1) return fitting[0]!;
   if (fitting.length > 1)
@@ -50,8 +53,10 @@ function resolveDigest(text: string, wanted: Wanted, found: Artifact[]): Artifac
     code: "unknown-ref",
     message: other
       ? `${text} is of type ${other.type}, not ${wanted.type}`
-      : `no record and no name in the store knows ${text}`,
-    hint: "tplgraph artifacts ls shows what the store holds",
+      : `no record and no name in the store${orOn(remote)} knows ${text}`,
+    hint: remote
+      ? `of what only ${remote} has, a digest must be written whole`
+      : "tplgraph artifacts ls shows what the store holds",
   });
 }
 
@@ -105,10 +110,14 @@ async function unknownName({ name, tag }: RefName, sources: RefSources): Promise
   const near = tags.length > 0 ? tags : closest(`${name}:${tag}`, names);
   return new TplError({
     code: "unknown-ref",
-    message: `nothing in the store is named ${name}:${tag}`,
+    message: `nothing in the store${orOn(sources.remote)} is named ${name}:${tag}`,
     hint:
       near.length > 0
         ? `did you mean ${near.join(" or ")}?`
         : "tplgraph artifacts ls shows the names there are",
   });
+}
+
+function orOn(remote: string | undefined): string {
+  return remote === undefined ? "" : ` or on ${remote}`;
 }

@@ -13,8 +13,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Plan } from "../../../src/engine/plan/plan.ts";
 import type { RemoteOptions } from "../../../src/store/objects/open.ts";
-import { cli, start } from "../cli.ts";
 import { s3Bench } from "./bucket.ts";
+import { type MachineOptions, machineIn, until } from "./machine.ts";
 
 const MIB = 2 ** 20;
 const CONTENT_BYTES = 48 * MIB;
@@ -45,20 +45,12 @@ outputs:
 afterAll(() => rm(folder, { recursive: true, force: true }));
 beforeEach(() => s3.proxy.reset());
 
-/** A store and a configuration of its own, in the same bucket. */
-function machine(name: string, more: { remote?: object; cache?: object } = {}) {
-  const store = join(folder, name);
-  const config = join(folder, `${name}.json`);
-  const configuration = { ...more, remote: { ...remote, upload: true, timeout: "20s", ...more.remote } };
-  writeFileSync(config, JSON.stringify(configuration));
-  const args = (command: readonly string[]) => ["--config", config, ...command];
-  const options = { cwd: folder, env: { TPLGRAPH_STORE: store } };
+function machine(name: string, more: MachineOptions = {}) {
+  const one = machineIn(folder, name, { ...more, remote: { ...remote, ...more.remote } });
   return {
-    store,
-    run: (...command: string[]) => cli(args(command), options),
-    start: (...command: string[]) => start(args(command), options),
-    async plan(...more: string[]): Promise<Plan> {
-      const { stdout, stderr } = await cli(args(["plan", "grown.yaml", "--json", ...more]), options);
+    ...one,
+    async plan(...flags: string[]): Promise<Plan> {
+      const { stdout, stderr } = await one.run("plan", "grown.yaml", "--json", ...flags);
       if (!stdout) throw new Error(stderr);
       return JSON.parse(stdout) as Plan;
     },
@@ -213,13 +205,6 @@ test("wrong credentials, a missing bucket and a newer remote are told with what 
     hint: expect.stringContaining("AWS_ACCESS_KEY_ID"),
   });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  for (const begun = Date.now(); !condition(); ) {
-    if (Date.now() - begun > 30_000) throw new Error("it did not come about");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 function bytesIn(path: string): number {
   const files = readdirSync(path, { recursive: true, encoding: "utf8" });
