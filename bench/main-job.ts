@@ -8,20 +8,23 @@
  * --without-vm     leaves out the two steps that run a VM
  */
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { withStepContext } from "../src/cli/step-surroundings.ts";
 import { openStore } from "../src/store/store.ts";
-import { type OurRun, project, runTemplate, tplgraph } from "./main-job/our-steps.ts";
+import { exportedBase } from "./main-job/base-image.ts";
+import { SEVEN_STEPS, sevenStepsByHand } from "./main-job/by-hand.ts";
+import { type OurRun, project, runTemplate } from "./main-job/our-steps.ts";
 import { provisioningTar } from "./main-job/provisioning-tar.ts";
 import { vmStepsByHand } from "./main-job/vm-by-hand.ts";
+import { inWorkFolder } from "./main-job/work-folder.ts";
+import { median } from "./median.ts";
 
 const run = promisify(execFile);
 const DISK_MIB = 2048;
 const DISK_SIZE = ["-p", `diskMiB=${DISK_MIB}`];
-const SEVEN_STEPS = ["source", "disk", "files", "overlaid", "shrunk", "resized", "checked"];
 const GROW_STEPS = ["grown", "overlaid", "checked"];
 const VM_STEPS = ["provisioned", "machine"];
 
@@ -42,55 +45,35 @@ const { values: flags } = parseArgs({
 });
 
 if (process.geteuid!() !== 0) throw new Error("mounting needs root");
-const work = await mkdtemp("/var/tmp/tplgraph-bench-");
-await spreadFolders(work);
-const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const)
-  process.once(signal, () => interrupted.abort(new Error(`ended by ${signal}`)));
-try {
-  await bench();
-} finally {
-  await rm(work, { recursive: true, force: true });
-}
+await inWorkFolder(bench);
 
-async function bench(): Promise<void> {
+async function bench(work: string, signal: AbortSignal): Promise<void> {
   const baseStore = resolve(flags.store ?? join(work, "store"));
-  await mkdir(baseStore, { recursive: true });
   tell("base.yaml");
-  const { record } = await runTemplate("base.yaml", baseStore, []);
-  const base = join(work, "base.ext4");
-  await tplgraph(["artifacts", "export", record.outputs.rootfs!.digest, "-o", base, "--store", baseStore]);
+  const base = await exportedBase(baseStore, work);
   const tar = await provisioningTar(work);
 
   const rounds: Round[] = [];
   for (let round = 1; round <= Number(flags.rounds); round++) {
-    interrupted.signal.throwIfAborted();
+    signal.throwIfAborted();
     tell(`round ${round}`);
     rounds.push(await oneRound(join(work, `round-${round}`), baseStore, base, tar));
   }
-  const vm = flags["without-vm"] ? undefined : await vmSteps(join(work, `round-${rounds.length}`));
+  const vm = flags["without-vm"] ? undefined : await vmSteps(join(work, `round-${rounds.length}`), signal);
   print(rounds, vm);
-}
-
-/**
- * A new file is slow to make where many were deleted in the last five minutes: ext4 looks for an inode that is not
- * among those (`recently_deleted`, fs/ext4/ialloc.c). So a round's files stay until the end, and each round has block
- * groups of its own, and others than the bench before: that is what attribute T asks for (chattr(1)).
- */
-async function spreadFolders(folder: string): Promise<void> {
-  const { stdout } = await run("stat", ["-f", "-c", "%T", folder]);
-  if (stdout.trim() === "ext2/ext3") await run("chattr", ["+T", folder]);
 }
 
 /** Leaves its store and its disk in `folder`, for the steps that follow. */
 async function oneRound(folder: string, baseStore: string, base: string, tar: string): Promise<Round> {
   const { store, byHandFolder } = inRound(folder);
-  await mkdir(byHandFolder, { recursive: true });
   await cp(baseStore, store, { recursive: true });
   await run("sync");
   const ours = await runTemplate("python.yaml", store, [...DISK_SIZE, "--target", "checked"]);
   await run("sync");
-  const byHand = await sevenStepsByHand(base, tar, byHandFolder);
+  const byHand = await sevenStepsByHand({
+    ...{ base, tar, sizeMiB: DISK_MIB, folder: byHandFolder },
+    source: "raw",
+  });
   await run("sync");
   const grown = await runTemplate("grow.yaml", store, [...DISK_SIZE, "--target", "checked"]);
   return { ours, grown, byHand };
@@ -100,21 +83,13 @@ function inRound(folder: string): { store: string; byHandFolder: string } {
   return { store: join(folder, "store"), byHandFolder: join(folder, "by-hand") };
 }
 
-async function sevenStepsByHand(base: string, tar: string, folder: string): Promise<Seconds> {
-  const script = join(project, "bench/main-job/by-hand.sh");
-  const { stdout } = await run("sh", [script, base, tar, String(DISK_MIB), folder], { maxBuffer: 2 ** 26 });
-  const lines = stdout.trim().split("\n");
-  return new Map(lines.map((line) => [line.split(" ")[0]!, Number(line.split(" ")[1]) / 1000]));
-}
-
 /** Once each: they take long, and most of that is the guest's own time. */
-async function vmSteps(round: string): Promise<{ ours: OurRun; byHand: Seconds }> {
+async function vmSteps(round: string, signal: AbortSignal): Promise<{ ours: OurRun; byHand: Seconds }> {
   tell("the steps with a VM, ours");
   const { store, byHandFolder: folder } = inRound(round);
   const ours = await runTemplate("python.yaml", store, DISK_SIZE);
   tell("the steps with a VM, by hand");
   await using opened = await openStore({ path: store });
-  const { signal } = interrupted;
   const byHand = await withStepContext(
     { store: opened, name: "by-hand", signal, log: () => {}, tell },
     (step) =>
@@ -160,10 +135,6 @@ function row(name: string, ours: number, byHand: number): string {
 function medians(all: readonly Seconds[]): Seconds {
   const steps = [...all[0]!.keys()];
   return new Map(steps.map((step) => [step, median(all.map((one) => one.get(step)!))]));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 function sum(seconds: Seconds, steps: readonly string[]): number {

@@ -2,15 +2,17 @@
 # The steps of the main job up to the check, as a shell script does them on a raw file: what tplgraph is measured
 # against. Prints "STEP MILLISECONDS" lines; what the tools say goes to stderr. FOLDER/root.ext4 is the result.
 #
-# usage: by-hand.sh BASE_IMAGE PROVISIONING_TAR SIZE_MIB FOLDER
+# usage: by-hand.sh BASE_IMAGE PROVISIONING_TAR SIZE_MIB FOLDER [raw|nbd]
+# raw: the source is mounted from its file. nbd: it is served over NBD, and mounted from there.
 set -eu
-base=$1 provisioning=$2 size_mib=$3 folder=$4
+base=$1 provisioning=$2 size_mib=$3 folder=$4 source=${5:-raw}
 disk=$folder/root.ext4
+socket=$folder/nbd.sock served=$folder/served.img
 
 main() {
   mkdir -p "$folder/source" "$folder/root"
   trap release EXIT
-  timed source attach_source
+  timed source "attach_$source"
   timed disk make_file_system
   timed files copy_files
   timed overlaid overlay_provisioning
@@ -19,7 +21,16 @@ main() {
   timed checked check
 }
 
-attach_source() { mount -o ro,loop "$base" "$folder/source"; }
+attach_raw() { mount -o ro,loop "$base" "$folder/source"; }
+
+# nbdkit goes into the background once it serves; nbdfuse stays, and writes its pid file when it is ready.
+attach_nbd() {
+  nbdkit --readonly --unix "$socket" --pidfile "$folder/nbdkit.pid" file "$base"
+  : > "$served"
+  nbdfuse --readonly --pidfile "$folder/nbdfuse.pid" "$served" "nbd+unix:///?socket=$socket" &
+  until [ -s "$folder/nbdfuse.pid" ]; do sleep 0.005; done
+  mount -o ro,loop "$served" "$folder/source"
+}
 
 make_file_system() {
   truncate -s "${size_mib}M" "$disk"
@@ -63,9 +74,11 @@ timed() {
 }
 
 release() {
-  for mounted in "$folder/root" "$folder/source"; do
+  for mounted in "$folder/root" "$folder/source" "$served"; do
     ! mountpoint --quiet "$mounted" || umount "$mounted"
   done
+  [ ! -s "$folder/nbdkit.pid" ] || kill "$(cat "$folder/nbdkit.pid")"
+  wait
 }
 
 main
