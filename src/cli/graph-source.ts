@@ -2,6 +2,7 @@
 import type { Json } from "../engine/artifact.ts";
 import { TplError } from "../engine/errors.ts";
 import type { Known } from "../engine/key/preimage.ts";
+import { withCost } from "../engine/plan/cost.ts";
 import type { RunSummary } from "../store/runs.ts";
 import type { Store } from "../store/store.ts";
 import { type GraphDocument, planDocumentOf, structureDocument } from "../views/graph/document.ts";
@@ -42,13 +43,10 @@ export async function planOf(
   cli: Cli,
   { details }: { details: "none" | "all" },
 ): Promise<GraphDocument | undefined> {
-  if (details === "none") {
-    const planned = await planTemplate(template, workspace, flags, cli);
-    return planned && planDocumentOf(planned.plan);
-  }
   const planned = await planTemplate(template, workspace, flags, cli);
   if (!planned) return undefined;
-  const document = planDocumentOf(planned.plan);
+  const document = planDocumentOf(await withCost(planned.plan, planned.options));
+  if (details === "none") return document;
   await addPreimages(document, planned);
   await explain(document, planned);
   return document;

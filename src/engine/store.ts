@@ -70,6 +70,11 @@ export interface EngineStore {
     artifact: Artifact,
     options?: { depth: "manifest" | "content" },
   ): Promise<"present" | "missing" | "corrupt" | "unreachable">;
+  /**
+   * How many bytes would at most have to come from another place for a reader of `artifacts`; what they have in common
+   * counts once. Undefined: it cannot be told.
+   */
+  bytesToFetch(artifacts: readonly Artifact[]): Promise<number | undefined>;
   /** `onAdded`: told by how many bytes the store has grown, 0 where it was there. */
   putBlob(data: Uint8Array, options?: { onAdded?(bytes: number): void }): Promise<Digest>;
   /** Verified; ArtifactDamaged where it is missing, corrupt or out of reach. */

@@ -135,6 +135,9 @@ function facts(node: DrawnNode, document: GraphDocument): HTMLElement {
   const begun = document.run && node.startedAt ? since(document.run.startedAt, node.startedAt) : undefined;
   if (node.seconds !== undefined && node.state !== "hit")
     rows.push([document.shows === "run" ? "took" : "took last time", seconds(node.seconds)]);
+  if (node.addedBytes !== undefined && node.state !== "hit")
+    rows.push([document.shows === "run" ? "stored" : "stored last time", bytes(node.addedBytes)]);
+  if (node.bytesToFetch !== undefined) rows.push(["to fetch", fetchText(node.bytesToFetch)]);
   if (begun !== undefined) rows.push(["began", `${seconds(begun)} after the run’s start`]);
   const waited = node.readyAt && node.startedAt ? since(node.readyAt, node.startedAt) : 0;
   if (waited > 0.01) rows.push(["waited", `${seconds(waited)} for a job`]);
@@ -151,6 +154,11 @@ function facts(node: DrawnNode, document: GraphDocument): HTMLElement {
     { class: "facts" },
     ...rows.flatMap(([term, value]) => [h("dt", { text: term }), h("dd", {}, value)]),
   );
+}
+
+function fetchText(most: number | null): string {
+  if (most === null) return "unknown: the remote cannot tell";
+  return most === 0 ? "nothing" : `at most ${bytes(most)}`;
 }
 
 function since(from: string, to: string): number {

@@ -125,6 +125,11 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       return resolveRef(text, want, shared ? withRemoteRefs(here, shared, sharedOptions!.remote.url) : here);
     },
     has: (artifact, depth = { depth: "manifest" }) => presence(artifact, blobs, partsOf, depth),
+    async bytesToFetch(artifacts) {
+      if (!shared) return 0;
+      const { bytesToFetch } = await import("./remote/bytes-to-fetch.ts");
+      return bytesToFetch(artifacts, { local, blobs, partsOf }, shared);
+    },
     async putBlob(data, { onAdded } = {}) {
       const digest = digestOf(data);
       const added = await blobs.put(digest, data);

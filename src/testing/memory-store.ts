@@ -15,6 +15,8 @@ export interface MemoryStore extends EngineStore {
     blobs: Map<Digest, Uint8Array>;
     /** Artifacts that `has` denies. */
     missing: Set<string>;
+    /** By artifact's digest, how many bytes of it are not here. */
+    elsewhere: Map<string, number>;
     runs: RunRecord[];
     logs: string[];
     events: RunEvent[];
@@ -29,13 +31,14 @@ export function memoryStore(options: { now?: () => number } = {}): MemoryStore {
   const refs = new Map<string, Ref>();
   const blobs = new Map<Digest, Uint8Array>();
   const missing = new Set<string>();
+  const elsewhere = new Map<string, number>();
   const runs: RunRecord[] = [];
   const logs: string[] = [];
   const events: RunEvent[] = [];
   const recordReads: string[] = [];
   let generation = 0;
   return {
-    contents: { records, recordReads, blobs, missing, runs, logs, events },
+    contents: { records, recordReads, blobs, missing, elsewhere, runs, logs, events },
     readOnly: false,
     records: {
       async get(key) {
@@ -75,6 +78,8 @@ export function memoryStore(options: { now?: () => number } = {}): MemoryStore {
       finish: async (record) => void runs.push(record),
     },
     has: async (artifact: Artifact) => (missing.has(artifact.digest) ? "missing" : "present"),
+    bytesToFetch: async (artifacts) =>
+      artifacts.reduce((sum, { digest }) => sum + (elsewhere.get(digest) ?? 0), 0),
     async putBlob(data, { onAdded } = {}) {
       const digest: Digest = `sha256:${sha256(data)}`;
       onAdded?.(blobs.has(digest) ? 0 : data.byteLength);

@@ -5,8 +5,9 @@
 import type { LocatedChange } from "../engine/plan/explanation.ts";
 import type { Fate, Plan, PlanNode } from "../engine/plan/plan.ts";
 import type { Review, ReviewedNode, StepChange } from "../engine/plan/review.ts";
-import { count, seconds } from "./amounts.ts";
+import { bytes, count, seconds } from "./amounts.ts";
 import { changeText } from "./change.ts";
+import { storeText, transferText } from "./cost-text.ts";
 import { structureDocument } from "./graph/document.ts";
 import { graphMermaid, type NodeStyle } from "./graph/mermaid.ts";
 import { summaryLine } from "./plan-table.ts";
@@ -24,11 +25,13 @@ function fatesMarkdown(plan: Plan): string {
     code(node.uses),
     text(reasonText(node)),
     last(node),
+    stored(node),
   ]);
+  const cost = [summaryLine(plan.summary), transferText(plan.summary)].filter((part) => part !== "");
   return sections([
     `### ${code(plan.graph.template.name)}: ${work.length === 0 ? "nothing to build" : "a run would build"}`,
-    `${text(summaryLine(plan.summary))}.`,
-    table(["fate", "step", "type", "why", "last"], rows),
+    `${text(cost.join("; "))}.`,
+    table(["fate", "step", "type", "why", "last", "stored"], rows),
     graph(plan, (id) => FATE_STYLES[plan.nodes.find((node) => node.id === id)!.fate]),
   ]);
 }
@@ -44,11 +47,12 @@ function reviewMarkdown(plan: Plan, review: Review): string {
     text(changeWords(node)),
     storeWords(node),
     last(node),
+    stored(node),
   ]);
   return sections([
     `### ${code(plan.graph.template.name)}: ${reviewTitle(review)}`,
     `Against ${code(review.revision)} (${review.commit.slice(0, 12)}): ${reviewLine(review)}`,
-    table(["change", "step", "type", "why", "store", "last"], rows),
+    table(["change", "step", "type", "why", "store", "last", "stored"], rows),
     same.length === 0
       ? ""
       : `<details><summary>${count(same.length, "step")} the same</summary>\n\n${same.map(({ id }) => code(id)).join(", ")}\n\n</details>`,
@@ -62,7 +66,7 @@ function reviewTitle({ summary }: Review): string {
   return `${count(different, "step")} to build again, ${summary.same} kept`;
 }
 
-/** `2 changed, 5 standing on these, 1 new, 4 the same. 8 to build: about 2m 10s along the longest path.` */
+/** `2 changed, 5 standing on these, 4 the same. 8 to build: about 2m 10s along the longest path, about 3 MiB to store.` */
 export function reviewLine({ summary }: Review): string {
   const { added, changed, follows, removed, same, toBuild, estimateSeconds } = summary;
   const parts = [
@@ -72,9 +76,11 @@ export function reviewLine({ summary }: Review): string {
     ...(removed > 0 ? [`${removed} removed`] : []),
     `${same} the same`,
   ];
-  const cost = estimateSeconds > 0 ? `: about ${seconds(estimateSeconds)} along the longest path` : "";
+  const time =
+    estimateSeconds > 0 ? `about ${seconds(estimateSeconds)} along the longest path` : "time unknown";
   if (added + changed + follows === 0) return `${parts.join(", ")}.`;
-  const left = toBuild === 0 ? "All of it is built already." : `${toBuild} to build${cost}.`;
+  const cost = `${time}, ${storeText({ ...summary, steps: toBuild })}`;
+  const left = toBuild === 0 ? "All of it is built already." : `${toBuild} to build: ${cost}.`;
   return `${parts.join(", ")}. ${left}`;
 }
 
@@ -126,13 +132,20 @@ function graph(plan: Plan, styleOf: (id: string) => NodeStyle): string {
   return `\`\`\`mermaid\n${graphMermaid(structureDocument(plan.graph), { styleOf })}\n\`\`\``;
 }
 
-function last({ lastSeconds }: Pick<PlanNode, "lastSeconds">): string {
-  return lastSeconds === undefined ? "" : seconds(lastSeconds);
+/** With a mark where it is on the longest path. */
+function last({ lastSeconds, critical }: Pick<PlanNode, "lastSeconds" | "critical">): string {
+  return lastSeconds === undefined ? "" : `${seconds(lastSeconds)}${critical ? "\\*" : ""}`;
 }
+
+function stored({ lastAddedBytes }: Pick<PlanNode, "lastAddedBytes">): string {
+  return lastAddedBytes === undefined ? "" : bytes(lastAddedBytes);
+}
+
+const NUMBERS = new Set(["last", "stored"]);
 
 function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return "";
-  const lines = [titles, titles.map((title) => (title === "last" ? "---:" : "---")), ...rows];
+  const lines = [titles, titles.map((title) => (NUMBERS.has(title) ? "---:" : "---")), ...rows];
   return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 

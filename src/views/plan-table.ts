@@ -1,6 +1,7 @@
-/** A plan as a table: every step's fate, why, how long it took the last time, its key; and what it comes to. */
+/** A plan as a table: every step's fate, why, what it took the last time, its key; and what it comes to. */
 import type { Fate, Plan, PlanNode, PlanSummary } from "../engine/plan/plan.ts";
-import { count, seconds } from "./amounts.ts";
+import { bytes, count, seconds } from "./amounts.ts";
+import { transferText } from "./cost-text.ts";
 import type { Colour, Paint } from "./paint.ts";
 import { reasonText } from "./reason.ts";
 import { type Cell, table, titled } from "./table.ts";
@@ -13,9 +14,11 @@ export interface PlanTableOptions {
 }
 
 export function planTable(plan: Plan, options: PlanTableOptions = {}): string {
-  const rows = titled(["fate", "step", "type", "last", "key", "why"], plan.nodes.map(row));
-  const lines = table(rows, { ...options, cuttable: 5, right: [3] });
-  return [...lines, "", ...unreproducibleLine(plan.nodes), summaryLine(plan.summary)].join("\n");
+  const rows = titled(["fate", "step", "type", "last", "stored", "key", "why"], plan.nodes.map(row));
+  const lines = table(rows, { ...options, cuttable: 6, right: [3, 4] });
+  const transfer = transferText(plan.summary);
+  const end = [...unreproducibleLine(plan.nodes), summaryLine(plan.summary), transfer];
+  return [...lines, "", ...end.filter((line) => line !== "")].join("\n");
 }
 
 /** Of the steps that can be cached; of a resource it would say nothing. */
@@ -57,6 +60,7 @@ function row(node: PlanNode): (Cell | string)[] {
     printable(node.id),
     { text: node.uses, colour: "dim" },
     `${node.lastSeconds === undefined ? "" : seconds(node.lastSeconds)}${node.critical ? "*" : " "}`,
+    node.lastAddedBytes === undefined ? "" : bytes(node.lastAddedBytes),
     { text: node.key?.slice(0, 12) ?? "", colour: "dim" },
     printable([reasonText(node), node.note ?? ""].filter((text) => text !== "").join(" · ")),
   ];

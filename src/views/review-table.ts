@@ -1,6 +1,6 @@
 /** A review as a table: what a change means for every step, and what it comes to. */
 import type { Review, ReviewedNode, StepChange } from "../engine/plan/review.ts";
-import { seconds } from "./amounts.ts";
+import { bytes, seconds } from "./amounts.ts";
 import type { Colour } from "./paint.ts";
 import { changeWords, reviewLine } from "./plan-markdown.ts";
 import type { PlanTableOptions } from "./plan-table.ts";
@@ -8,8 +8,8 @@ import { type Cell, table, titled } from "./table.ts";
 import { printable } from "./text-width.ts";
 
 export function reviewTable(review: Review, options: PlanTableOptions = {}): string {
-  const rows = titled(["change", "step", "type", "last", "store", "why"], review.nodes.map(row));
-  const lines = table(rows, { ...options, cuttable: 5, right: [3] });
+  const rows = titled(["change", "step", "type", "last", "stored", "store", "why"], review.nodes.map(row));
+  const lines = table(rows, { ...options, cuttable: 6, right: [3, 4] });
   return [
     ...lines,
     "",
@@ -31,6 +31,7 @@ function row(node: ReviewedNode): (Cell | string)[] {
     printable(node.id),
     { text: node.uses, colour: "dim" },
     node.lastSeconds === undefined ? "" : seconds(node.lastSeconds),
+    node.lastAddedBytes === undefined ? "" : bytes(node.lastAddedBytes),
     { text: node.fate ?? "", colour: "dim" },
     printable(changeWords(node)),
   ];

@@ -139,7 +139,9 @@ it("is a table on a terminal", async () => {
   await b.write("templates/chain.yaml", template("bye"));
   const { stdout } = await b.run("plan", "templates/chain.yaml", "--against", "main");
   expect(stdout).toMatch(/changed +first +lab\/say .*with\.word hello → bye \(templates\/chain\.yaml:5\)/);
-  expect(stdout).toContain("1 changed, 2 standing on these, 1 the same. 3 to build.");
+  expect(stdout).toContain(
+    "1 changed, 2 standing on these, 1 the same. 3 to build: time unknown, bytes to store unknown.",
+  );
 });
 
 describe("what cannot be compared", () => {

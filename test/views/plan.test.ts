@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { transferText } from "../../src/views/cost-text.ts";
 import { planDocument } from "../../src/views/plan-json.ts";
+import { planMarkdown } from "../../src/views/plan-markdown.ts";
 import { planTable, summaryLine } from "../../src/views/plan-table.ts";
 import { textWidth } from "../../src/views/text-width.ts";
 import { DIGEST, graphOf, planOf } from "./fixtures.ts";
@@ -11,6 +13,7 @@ const plan = planOf(graph, {
     fate: "miss",
     key: "0123456789abcdef",
     lastSeconds: 61,
+    lastAddedBytes: 3 * 2 ** 20,
     reason: { code: "params-changed", changed: [{ path: "with.sizeMiB", from: 1024, to: 2048 }] },
   },
   b: { fate: "pending", reason: { code: "upstream", changed: [] } },
@@ -20,7 +23,7 @@ const plan = planOf(graph, {
 describe("table", () => {
   it("tells each step's fate, key, last time and why", () => {
     const [, a, b, c] = planTable(plan).split("\n");
-    expect(a).toMatch(/^miss +a +lab\/a +1m 01s +0123456789ab +with\.sizeMiB 1024 → 2048$/);
+    expect(a).toMatch(/^miss +a +lab\/a +1m 01s +3 MiB +0123456789ab +with\.sizeMiB 1024 → 2048$/);
     expect(b).toMatch(/^pending +b +lab\/b +depends on what a step above makes$/);
     expect(c).toMatch(/^unneeded +c! +lab\/c! +no step that runs uses it$/);
   });
@@ -44,6 +47,32 @@ describe("table", () => {
     const wide = planOf(graph, { a: { fate: "miss", reason: { code: "params-changed", changed } } });
     for (const line of planTable(wide, { columns: 80 }).split("\n"))
       expect(textWidth(line)).toBeLessThanOrEqual(80);
+  });
+
+  const summary = { hit: 4, miss: 1, pending: 2, unneeded: 1, estimateSeconds: 0 };
+
+  it.each([
+    [{ bytesToStore: 0, unmeasuredSteps: 0, bytesToFetch: 0 }, "about 0 B to store; nothing to fetch"],
+    [
+      { bytesToStore: 2 ** 20, unmeasuredSteps: 1, bytesToFetch: 2 ** 30 },
+      "about 1 MiB to store, 1 step never measured; at most 1 GiB to fetch",
+    ],
+    [
+      { bytesToStore: 0, unmeasuredSteps: 3, bytesToFetch: null },
+      "bytes to store unknown; bytes to fetch unknown: the remote cannot tell",
+    ],
+  ])("tells what is to be stored and fetched: %j", (cost, text) => {
+    expect(
+      planTable({ ...plan, summary: { ...summary, ...cost } })
+        .split("\n")
+        .at(-1),
+    ).toBe(text);
+    expect(planMarkdown({ ...plan, summary: { ...summary, ...cost } })).toContain(`; ${text}.`);
+  });
+
+  it("tells nothing of what is to be stored and fetched where nothing is built", () => {
+    const none = { ...summary, miss: 0, pending: 0, bytesToStore: 0, unmeasuredSteps: 0, bytesToFetch: 0 };
+    expect(transferText(none)).toBe("");
   });
 
   it("ends with what it comes to", () => {

@@ -37,7 +37,7 @@ export async function printPlan(cli: Cli, flags: PlanFlags, template: string): P
   const planned = await planTemplate(template, workspace, flags, cli, { faults });
   if (!planned) return EXIT.wrongInput;
   tellTrouble(planned.store, cli);
-  const plan = await withCost(planned.plan, planned.store.records);
+  const plan = await withCost(planned.plan, planned.options);
   const against = await reviewed({ ...planned, plan }, { cli, flags, template, workspace });
   if (against === "interrupted") return EXIT.interrupted;
   cli.terminal.out(await printed(plan, against, cli, flags));

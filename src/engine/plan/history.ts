@@ -4,6 +4,7 @@ import type { GraphNode } from "../graph/graph.ts";
 import type { CacheRecord } from "../run/record.ts";
 import type { EngineStore } from "../store.ts";
 import { lookUp } from "./look-up.ts";
+import type { PlanNode } from "./plan.ts";
 
 /** What a node was the last time it was built. */
 export interface History {
@@ -25,6 +26,15 @@ export async function lastBuilt(
     if (key !== undefined) return { key, record: (await lookUp(key, records)).record };
   }
   return { key: undefined, record: undefined };
+}
+
+/** What a build of which there is a record can tell of the next one of that step. */
+export function lastFigures(
+  record: CacheRecord | undefined,
+): Pick<PlanNode, "lastSeconds" | "lastAddedBytes"> {
+  if (!record) return {};
+  const { seconds, addedBytes } = record;
+  return { lastSeconds: seconds, ...(addedBytes === undefined ? {} : { lastAddedBytes: addedBytes }) };
 }
 
 export async function rememberBuilt(

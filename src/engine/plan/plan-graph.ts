@@ -15,7 +15,7 @@ import type { EngineStore } from "../store.ts";
 import type { Diagnostic } from "../template/diagnostic.ts";
 import { type EvaluateOptions, type Evaluation, evaluate, inputsKnown, stepTypeOf } from "./evaluate.ts";
 import { faultAt, faultsOf, inputFaults } from "./fault.ts";
-import { type History, lastBuilt, lossOf } from "./history.ts";
+import { type History, lastBuilt, lastFigures, lossOf } from "./history.ts";
 import type { Fate, Plan, PlanNode, PlanSummary, Reason } from "./plan.ts";
 import { Recollection, type Remembered, typesOf } from "./remembered.ts";
 import { targetsPath } from "./targets.ts";
@@ -82,7 +82,7 @@ const UNREPRODUCIBLE = { reproducible: false } as const;
 
 const UPSTREAM: Reason = { code: "upstream", changed: [] };
 
-type Judged = Pick<PlanNode, "fate" | "key" | "reason" | "outputs" | "lastSeconds" | "note" | "reproducible">;
+type Judged = Omit<PlanNode, "id" | "uses" | "kind" | "needs">;
 
 async function fateOf(
   node: GraphNode,
@@ -127,7 +127,7 @@ async function fateOf(
       (unreachable ? UNREACHABLE : undefined) ??
       (await lossReason(key, options.store)) ??
       reasonOf(previous, preimage),
-    ...(previous.record ? { lastSeconds: previous.record.seconds } : {}),
+    ...lastFigures(previous.record),
   };
 }
 

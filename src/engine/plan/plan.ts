@@ -57,6 +57,10 @@ export interface PlanNode {
   outputs?: Record<string, Artifact>;
   /** How long it took the last time it was built, in seconds. */
   lastSeconds?: number;
+  /** Of one that would be built: by how many bytes the store grew the last time it was. Absent where that is not known. */
+  lastAddedBytes?: number;
+  /** Of one that would be built: `bytesToFetch` for what it reads. Only where the cost was asked for. */
+  bytesToFetch?: number | null;
   /** On the longest path through what would be built. Only where the cost was asked for: see `cost.ts`. */
   critical?: true;
 }
@@ -70,6 +74,15 @@ export interface PlanSummary {
   estimateSeconds: number;
   /** Steps to build of which no past time is known. Only where the cost was asked for. */
   unknownSteps?: number;
+  /** Sum of `lastAddedBytes` over misses and pending nodes. Only where the cost was asked for, as all below. */
+  bytesToStore?: number;
+  /** Steps to build of which nobody knows what they add to the store. */
+  unmeasuredSteps?: number;
+  /**
+   * What the steps to build read and is not here: at most so many bytes come from the remote, fewer where a step reads a
+   * part of an image. Null: the remote cannot tell.
+   */
+  bytesToFetch?: number | null;
 }
 
 export interface Plan {

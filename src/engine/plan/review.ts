@@ -6,6 +6,7 @@ import { criticalPath } from "../graph/critical-path.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import { codeOf, type Difference, differences } from "../key/explain.ts";
 import type { KeyPreimage } from "../key/preimage.ts";
+import { toStore } from "./cost.ts";
 import type { LocatedChange } from "./explanation.ts";
 import { placeOfDifference } from "./locate-change.ts";
 import type { Fate, Plan, PlanNode, ReasonCode } from "./plan.ts";
@@ -35,6 +36,7 @@ export interface ReviewedNode {
   /** As the plan has it; absent for what was removed. */
   fate?: Fate;
   lastSeconds?: number;
+  lastAddedBytes?: number;
 }
 
 export interface Review {
@@ -48,6 +50,10 @@ export interface Review {
     toBuild: number;
     /** Of these, along the longest path, as far as it is known how long they took. */
     estimateSeconds: number;
+    /** Of these, as far as it is known by how much the store grew. */
+    bytesToStore: number;
+    /** How many of these nobody ever measured. */
+    unmeasuredSteps: number;
   };
 }
 
@@ -119,8 +125,16 @@ function described({ id, uses, kind }: GraphNode): Pick<ReviewedNode, "id" | "us
   return { id, uses, kind };
 }
 
-function expected({ fate, lastSeconds }: PlanNode): Pick<ReviewedNode, "fate" | "lastSeconds"> {
-  return { fate, ...(lastSeconds === undefined ? {} : { lastSeconds }) };
+function expected({
+  fate,
+  lastSeconds,
+  lastAddedBytes,
+}: PlanNode): Pick<ReviewedNode, "fate" | "lastSeconds" | "lastAddedBytes"> {
+  return {
+    fate,
+    ...(lastSeconds === undefined ? {} : { lastSeconds }),
+    ...(lastAddedBytes === undefined ? {} : { lastAddedBytes }),
+  };
 }
 
 function summarise(nodes: readonly ReviewedNode[], graph: Graph): Review["summary"] {
@@ -129,6 +143,7 @@ function summarise(nodes: readonly ReviewedNode[], graph: Graph): Review["summar
     nodes.filter((node) => node.change === change && node.kind === "artifact").length;
   const toBuild = (node: ReviewedNode) =>
     node.kind === "artifact" && node.change !== "same" && (node.fate === "miss" || node.fate === "pending");
+  const built = nodes.filter(toBuild);
   const { length } = criticalPath(graph.nodes, ({ id }) =>
     toBuild(byId.get(id)!) ? (byId.get(id)!.lastSeconds ?? 0) : 0,
   );
@@ -138,7 +153,8 @@ function summarise(nodes: readonly ReviewedNode[], graph: Graph): Review["summar
     follows: count("follows"),
     same: count("same"),
     removed: count("removed"),
-    toBuild: nodes.filter(toBuild).length,
+    toBuild: built.length,
     estimateSeconds: length,
+    ...toStore(built),
   };
 }

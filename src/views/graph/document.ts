@@ -62,6 +62,10 @@ export interface DrawnNode extends Partial<Placement> {
   outputs?: Record<string, Artifact>;
   /** In a plan, how long it took the last time; in a run, how long it took. */
   seconds?: number;
+  /** By how many bytes the store grew: in a plan the last time it was built, in a run this time. */
+  addedBytes?: number;
+  /** In a plan: at most so many bytes of what it reads come from the remote; null: the remote cannot tell. */
+  bytesToFetch?: number | null;
   /** Of a resource: when it was let go, ISO 8601. */
   releasedAt?: string;
   error?: ErrorData;
@@ -164,7 +168,8 @@ function drawnInput(binding: InputBinding): DrawnInput {
 }
 
 function plannedFacts(planned: PlanNode): Partial<DrawnNode> {
-  const { fate, key, reason, outputs, lastSeconds, note, reproducible } = planned;
+  const { fate, key, reason, outputs, lastSeconds, lastAddedBytes, bytesToFetch, note, reproducible } =
+    planned;
   const why = reasonText(planned);
   return {
     state: fate,
@@ -175,5 +180,7 @@ function plannedFacts(planned: PlanNode): Partial<DrawnNode> {
     ...(reproducible === false ? { reproducible } : {}),
     ...(outputs ? { outputs } : {}),
     ...(lastSeconds === undefined ? {} : { seconds: lastSeconds }),
+    ...(lastAddedBytes === undefined ? {} : { addedBytes: lastAddedBytes }),
+    ...(bytesToFetch === undefined ? {} : { bytesToFetch }),
   };
 }

@@ -19,8 +19,9 @@ import {
 export function runDocument(begin: RunEvent & { type: "run-started" }): GraphDocument {
   const document = planDocumentOf(begin.plan);
   for (const node of document.nodes) {
-    // In a plan it is how long it took the last time; here it would be taken for how long it took now.
+    // In a plan these tell of the last time; here they would be taken for this one.
     delete node.seconds;
+    delete node.addedBytes;
     if (node.state === "miss" || node.state === "pending") node.state = "waiting";
   }
   const run = { run: begin.run, state: "unfinished" as const, startedAt: begin.at, seconds: 0 };
@@ -106,6 +107,7 @@ function applyNodeEvent(node: DrawnNode, event: RunEvent): void {
       Object.assign(node, {
         state: event.status,
         seconds: event.seconds,
+        ...(event.addedBytes === undefined ? {} : { addedBytes: event.addedBytes }),
         ...(event.outputs ? { outputs: event.outputs } : {}),
         ...(event.error ? { error: withoutStack(event.error) } : {}),
       });

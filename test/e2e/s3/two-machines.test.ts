@@ -88,6 +88,10 @@ test("a second machine with an empty store has hits, and fetches no content for 
 
 test("it fetches only what a step reads, and uploads only what that changed", async () => {
   const second = machine("second");
+  const { nodes, summary } = await second.plan("-p", "diskMiB=512");
+  expect(nodes[1]).toMatchObject({ id: "grown", bytesToFetch: summary.bytesToFetch });
+  expect(summary.bytesToFetch).toBeGreaterThan(CONTENT_BYTES);
+  expect(summary.bytesToFetch).toBeLessThan(1.1 * CONTENT_BYTES);
   const result = await second.run("run", "grown.yaml", "-p", "diskMiB=512", "--json");
   expect(result.exitCode, result.stderr).toBe(0);
   expect(JSON.parse(result.stdout)).toMatchObject({ counts: { hit: 1, built: 1 } });
