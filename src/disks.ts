@@ -10,6 +10,7 @@ import { TplError } from "./engine/errors.ts";
 import type { Disk, OpenDiskOptions } from "./engine/plugin/disk.ts";
 import { newRunId } from "./engine/run/run-id.ts";
 import type { OpenedDisk } from "./engine/run/services.ts";
+import { type Hold, holdArtifacts } from "./image/holders.ts";
 import { runServices } from "./run-services.ts";
 import type { Store } from "./store/store.ts";
 
@@ -61,17 +62,34 @@ const CLOSE_TIMEOUT_MS = 30_000;
  */
 export async function openDisks({ store, name = "a program", log }: OpenDisksOptions): Promise<Disks> {
   const run = newRunId(Date.now());
-  const services = await runServices(store, log)(run);
+  const hold = store.readOnly ? undefined : holdArtifacts(store.path, run, { artifacts: [] });
+  const services = await runServices(
+    store,
+    log,
+  )(run).catch((error) => {
+    hold?.[Symbol.dispose]();
+    throw error;
+  });
   let closed: Promise<void> | undefined;
   const close = () => {
-    closed ??= services.close().then(throwIfAny);
+    closed ??= services
+      .close()
+      .finally(() => hold?.[Symbol.dispose]())
+      .then(throwIfAny);
     return closed;
   };
   return {
     run,
     async open({ image, ...options }) {
       const found = typeof image === "string" ? await imageOf(store, image) : image;
-      return scoped(await services.openDisk(name, { ...options, ...(found ? { image: found } : {}) }));
+      if (found) hold?.add(found);
+      try {
+        const opened = await services.openDisk(name, { ...options, ...(found ? { image: found } : {}) });
+        return scoped(opened, { hold, image: found });
+      } catch (error) {
+        if (found) hold?.drop(found);
+        throw error;
+      }
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -84,8 +102,26 @@ async function imageOf(store: Store, ref: string): Promise<ImageArtifact> {
   throw new Error(`bug: an image was asked for, and this is of type ${artifact.type}`);
 }
 
-function scoped({ disk, close, fault }: OpenedDisk): ScopedDisk {
-  return { ...disk, fault, [Symbol.asyncDispose]: () => close(AbortSignal.timeout(CLOSE_TIMEOUT_MS)) };
+/** The image is held as long as the disk is open, what is sealed of it until the end: it may not have a name yet. */
+function scoped(
+  { disk, close, fault }: OpenedDisk,
+  { hold, image }: { hold: Hold | undefined; image: ImageArtifact | undefined },
+): ScopedDisk {
+  let isHeld = hold !== undefined && image !== undefined;
+  return {
+    ...disk,
+    fault,
+    async seal(options) {
+      const sealed = await disk.seal(options);
+      hold?.add(sealed);
+      return sealed;
+    },
+    async [Symbol.asyncDispose]() {
+      await close(AbortSignal.timeout(CLOSE_TIMEOUT_MS));
+      if (isHeld) hold!.drop(image!);
+      isHeld = false;
+    },
+  };
 }
 
 function throwIfAny(failures: { hook: string; error: unknown }[]): void {

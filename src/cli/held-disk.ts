@@ -45,14 +45,17 @@ export async function holdDisk(cli: Cli, held: HeldDisk): Promise<number> {
   const status = await failing(
     cli,
     () =>
-      withStepContext({ store, name, signal: interruption.signal, log, tell }, async (step) => {
-        const disks = await held.open(step, images, interruption);
-        await untilToldToEnd(disks, interruption.signal, (place, fault) =>
-          terminal.err(`${printable(held.refs[place]!)}: reading failed, and may again: ${fault}`),
-        );
-        await held.beforeRelease?.();
-        return EXIT.done;
-      }),
+      withStepContext(
+        { store, name, signal: interruption.signal, uses: { artifacts: images }, log, tell },
+        async (step) => {
+          const disks = await held.open(step, images, interruption);
+          await untilToldToEnd(disks, interruption.signal, (place, fault) =>
+            terminal.err(`${printable(held.refs[place]!)}: reading failed, and may again: ${fault}`),
+          );
+          await held.beforeRelease?.();
+          return EXIT.done;
+        },
+      ),
     interruption,
   );
   return status === EXIT.done ? left : status;

@@ -4,6 +4,7 @@ import { errorData } from "../engine/run/error-data.ts";
 import { newRunId } from "../engine/run/run-id.ts";
 import { Scope } from "../engine/run/scope.ts";
 import { openStepContext } from "../engine/run/step-context.ts";
+import { holdArtifacts, type InUse } from "../image/holders.ts";
 import type { Store } from "../store/store.ts";
 import { cleanupFailures } from "../views/error.ts";
 
@@ -12,6 +13,8 @@ export interface Surroundings {
   /** Names the work in messages and in the journal. */
   name: string;
   signal: AbortSignal;
+  /** What it uses of the store, so that garbage collection may take the rest. Absent: it may use anything. */
+  uses?: InUse;
   log(line: string): void;
   /** What could not be released, for the user. */
   tell(text: string): void;
@@ -19,10 +22,11 @@ export interface Surroundings {
 
 /** Everything that `work` took is released when this settles; what could not be is told. */
 export async function withStepContext<T>(
-  { store, name, signal, log, tell }: Surroundings,
+  { store, name, signal, uses, log, tell }: Surroundings,
   work: (step: StepContext) => Promise<T>,
 ): Promise<T> {
   const run = newRunId(Date.now());
+  using _hold = uses && !store.readOnly ? holdArtifacts(store.path, run, uses) : undefined;
   const { runServices } = await import("../run-services.ts");
   const services = await runServices(store, log)(run);
   const scope = new Scope(name);

@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { TplError } from "../engine/errors.ts";
 import { SERVES_VARIABLE } from "./attach/system-tool.ts";
 import { becomes } from "./attach/waiting.ts";
+import { removeDeadHolds } from "./holders.ts";
 import { type JournalFile, journalFolder, readJournal } from "./host/journal-file.ts";
 import { releaseUnserved } from "./host/release-held.ts";
 import { isRunning, type Machine, type ProcessIdentity, thisMachine } from "./process/identity.ts";
@@ -38,6 +39,7 @@ const EMPTY_JOURNAL_MS = 10_000;
 
 /** `store`: the store's folder. Never throws for one run's sake: what failed is in the report. */
 export async function cleanupDeadRuns(store: string): Promise<CleanupReport> {
+  removeDeadHolds(store);
   const folder = journalFolder(resolve(store));
   if (!existsSync(folder)) return { runs: [] };
   const names = readdirSync(folder).filter((name) => name.endsWith(".jsonl"));

@@ -8,7 +8,7 @@ import type { Acquisition } from "../engine/run/journal.ts";
 import { runStartMs } from "../engine/run/run-id.ts";
 import { loopsOver } from "./attach/loop.ts";
 import { type JournalFile, journalFolder, readJournal } from "./host/journal-file.ts";
-import { isRunning, type Machine, thisMachine } from "./process/identity.ts";
+import { lifeOf, type Machine, thisMachine } from "./process/identity.ts";
 
 export interface HeldRun {
   run: string;
@@ -65,7 +65,7 @@ function heldRun(path: string, run: string, here: Machine): HeldRun | undefined 
     return { ...about, state: "unknown", why, held: [] };
   }
   if (!journal) return { ...about, state: "unknown", why: "it has just begun", held: [] };
-  const life = lifeOf(journal, here);
+  const life = runLife(journal, here);
   const held = journal.held().map(({ node, acquisition, failure }): HeldThing => {
     const device = life.state === "unknown" ? undefined : deviceOf(acquisition);
     return { node, acquisition, ...(device ? { device } : {}), ...(failure ? { failure } : {}) };
@@ -73,16 +73,11 @@ function heldRun(path: string, run: string, here: Machine): HeldRun | undefined 
   return { ...about, ...life, held };
 }
 
-function lifeOf({ header }: JournalFile, here: Machine): Pick<HeldRun, "state" | "why" | "pid"> {
+function runLife({ header }: JournalFile, here: Machine): Pick<HeldRun, "state" | "why" | "pid"> {
   const { machine, process: engine, host } = header;
-  if (machine.hostname !== here.hostname) return { state: "unknown", why: `it ran on ${machine.hostname}` };
-  if (machine.bootId !== here.bootId) return { state: "dead" };
-  if (machine.pidNamespace !== here.pidNamespace)
-    return { state: "unknown", why: "it ran in another container" };
-  if (isRunning(engine)) return { state: "live", pid: engine.pid };
-  return isRunning(host)
-    ? { state: "live", why: "its disk host is releasing what it held" }
-    : { state: "dead" };
+  const life = lifeOf(engine, machine, here);
+  if (life.state !== "dead" || lifeOf(host, machine, here).state === "dead") return life;
+  return { state: "live", why: "its disk host is releasing what it held" };
 }
 
 function deviceOf(acquisition: Acquisition): string | undefined {

@@ -1,6 +1,6 @@
 /**
  * What garbage collection would delete, as a function of what there is. Kept is what a ref names, what records used
- * within the limits name, and whatever a build that goes on may use: the records that it said it may use, all of them
+ * within the limits name, what a holder says it uses, and whatever a build that goes on may use: the records that it said it may use, all of them
  * where it did not say, those made since it began, and all blobs put since then. Blobs younger than an hour are kept
  * in any case.
  */
@@ -18,12 +18,20 @@ export interface Limits {
   keepStorageBytes?: number;
 }
 
-/** A build, or anything else that holds a disk, that has not ended. */
+/** A build that has not ended, or anything else with a journal that has not said what it uses. */
 export interface LiveRun {
   run: string;
   startMs: number;
   /** Absent: it may use any record. */
   uses?: RecordsInUse;
+}
+
+/** A command or program that uses what there is and has said so: a server of images, a copy on its way. */
+export interface Holder {
+  run: string;
+  artifacts: readonly Artifact[];
+  /** Milliseconds since the epoch. Absent: it puts nothing that it has not named. */
+  putSinceMs?: number;
 }
 
 export interface Holdings {
@@ -32,6 +40,7 @@ export interface Holdings {
   records: readonly CacheRecord[];
   runs: readonly RunSummary[];
   liveRuns: readonly LiveRun[];
+  holders: readonly Holder[];
   blobs: readonly ListedBlob[];
   /** By `artifactId`: the places in `blobs` of all that the artifact needs, its own blob included. */
   parts: ReadonlyMap<string, Uint32Array>;
@@ -52,10 +61,14 @@ const DAY_MS = 24 * 3600 * 1000;
 const YOUNG_MS = 3600 * 1000;
 
 export function collection(holdings: Holdings, limits: Limits): Collection {
-  const { nowMs, refs, runs, liveRuns, blobs } = holdings;
+  const { nowMs, refs, runs, liveRuns, holders, blobs } = holdings;
   const oldestMs = nowMs - limits.keepDays * DAY_MS;
   // The hour is also for what was looked up while planning, before the run began.
-  const cutMs = Math.min(nowMs, ...liveRuns.map(({ startMs }) => startMs)) - YOUNG_MS;
+  const begunMs = [
+    ...liveRuns.map(({ startMs }) => startMs),
+    ...holders.map(({ putSinceMs = nowMs }) => putSinceMs),
+  ];
+  const cutMs = Math.min(nowMs, ...begunMs) - YOUNG_MS;
   const { kept, evicted, isMarked } = judgeRecords(holdings, limits, { oldestMs, cutMs });
   const swept = blobs.filter(({ putMs }, place) => !isMarked(place) && putMs !== undefined && putMs < cutMs);
   const told = new Set([
@@ -85,9 +98,12 @@ function judgeRecords(
   limits: Limits,
   { oldestMs, cutMs }: { oldestMs: number; cutMs: number },
 ) {
-  const { refs, records, liveRuns } = holdings;
+  const { refs, records, liveRuns, holders } = holdings;
   const marks = new Marks(holdings);
-  const named = new Set(refs.flatMap(({ outputs }) => Object.values(outputs).map(artifactId)));
+  const held = holders.flatMap(({ artifacts }) => artifacts);
+  const ofRefs = refs.flatMap(({ outputs }) => Object.values(outputs));
+  const named = new Set([...held, ...ofRefs].map(artifactId));
+  for (const artifact of held) marks.add({ artifact });
   for (const { outputs, former = [] } of refs) {
     marks.add(outputs);
     // Whoever goes on may have asked for the name when it still stood for this.

@@ -13,6 +13,7 @@ import {
   artifactId,
   type Collection,
   collection,
+  type Holder,
   type Holdings,
   type Limits,
   type LiveRun,
@@ -23,15 +24,18 @@ import type { Refs } from "./refs/refs.ts";
 import type { Runs } from "./runs.ts";
 
 export interface GcOptions extends Limits {
-  /** Runs that go on. Asked again before anything is deleted. */
+  /** Whatever has a journal and goes on. Asked again before anything is deleted, as the next one. */
   liveRuns(): Promise<readonly LiveRun[]>;
+  /** Those among them, and others, that have said what they use. */
+  holders(): Promise<readonly Holder[]>;
   /** Deletes nothing. */
   dryRun?: boolean;
   signal?: AbortSignal;
 }
 
 export interface GcReport extends Collection {
-  liveRuns: readonly LiveRun[];
+  /** Ids of what goes on: builds, and holders of artifacts. */
+  goingOn: readonly string[];
 }
 
 /** What is collected from. */
@@ -52,7 +56,7 @@ export async function collectGarbage(store: GcStore, options: GcOptions): Promis
   const look = lookingAt(store, options);
   const first = await look();
   const planned = collection(first, options);
-  if (options.dryRun) return { ...planned, liveRuns: first.liveRuns };
+  if (options.dryRun) return { ...planned, goingOn: goingOn(first) };
   for await (const { key } of interruptibly(planned.records, options)) {
     await noteLoss(key, "evicted", store.facts);
     await store.records.remove(key);
@@ -64,10 +68,14 @@ export async function collectGarbage(store: GcStore, options: GcOptions): Promis
     await store.blobs.remove(digest, { unlessPutSinceMs: cutMs });
   }
   await store.blobs.reclaim?.();
-  const live = new Set(second.liveRuns.map(({ run }) => run));
-  const runs = planned.runs.filter((run) => !live.has(run));
+  const live = goingOn(second);
+  const runs = planned.runs.filter((run) => !live.includes(run));
   for (const run of runs) await store.runs.remove(run);
-  return { records: planned.records, blobs, runs, cutMs, kept, liveRuns: second.liveRuns };
+  return { records: planned.records, blobs, runs, cutMs, kept, goingOn: live };
+}
+
+function goingOn({ liveRuns, holders }: Holdings): string[] {
+  return [...liveRuns, ...holders].map(({ run }) => run);
 }
 
 /** Blobs are listed before what names them is read: what is put and named later is not among them. */
@@ -75,7 +83,11 @@ function lookingAt(store: GcStore, options: GcOptions): () => Promise<Holdings> 
   const known = new Map<string, readonly Digest[]>();
   return async () => {
     const blobs = await collect(store.blobs.list());
-    const journalled = await options.liveRuns();
+    // A holder says what it uses before it has a journal: in this order none is taken for a run that did not say.
+    const journals = await options.liveRuns();
+    const holders = await options.holders();
+    const hold = new Set(holders.map(({ run }) => run));
+    const journalled = journals.filter(({ run }) => !hold.has(run));
     const runs = await store.runs.list();
     const records = await collect(store.records.list());
     const refs = await store.refs.list();
@@ -88,8 +100,9 @@ function lookingAt(store: GcStore, options: GcOptions): () => Promise<Holdings> 
     const liveRuns = [...new Map([...journalled, ...started].map((live) => [live.run, live])).values()];
     const places = new Map(blobs.map(({ digest }, place) => [digest, place]));
     const parts = new Map<string, Uint32Array>();
-    const named = [...refs, ...refs.flatMap(({ former = [] }) => former), ...records];
-    for (const artifact of named.flatMap(({ outputs }) => Object.values(outputs))) {
+    const naming = [...refs, ...refs.flatMap(({ former = [] }) => former), ...records];
+    const named = naming.flatMap(({ outputs }) => Object.values(outputs));
+    for (const artifact of [...named, ...holders.flatMap(({ artifacts }) => artifacts)]) {
       options.signal?.throwIfAborted();
       const id = artifactId(artifact);
       if (parts.has(id) || artifact.type === "data") continue;
@@ -97,7 +110,7 @@ function lookingAt(store: GcStore, options: GcOptions): () => Promise<Holdings> 
       known.set(id, digests);
       parts.set(id, Uint32Array.from(placesOf(digests, places)));
     }
-    return { nowMs, refs, records, runs, liveRuns, blobs, parts };
+    return { nowMs, refs, records, runs, liveRuns, holders, blobs, parts };
   };
 }
 

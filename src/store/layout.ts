@@ -4,6 +4,7 @@
  *     store.json        {"schema": "tplgraph.store/2"}
  *     packs/{index.sqlite, N.pack}   blobs/ab/cdef…    damaged/…    tmp/…
  *     records.sqlite    refs/NAME/TAG.json    runs/RUN/{started.json, NODE.log, record.json}
+ *     journal/RUN.jsonl, holds/RUN.json: what goes on, and what it uses (image/host/journal-file.ts, image/holders.ts)
  *
  * In format 1 there are no packs, and no image's map has segments. It is read as it is, and becomes 2 when the first
  * blob is written to it: from then on a program that knows 1 alone refuses it.

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RunRecord } from "../../src/engine/run/record.ts";
 import { type CliResult, cli, start, temporaryFolder } from "./cli.ts";
 import { leftovers } from "./leftovers.ts";
 
@@ -201,26 +202,38 @@ describe("serve", () => {
 });
 
 describe("gc", () => {
-  it("keeps what is named and what is served, and what it evicts is built again", async () => {
+  it("keeps what is named and, as long as it is, what is served; what it evicts is built again", async () => {
     const template = join(folder.path, "grown.yaml");
     writeFileSync(
       template,
       "name: grown\nparams: { sizeMiB: 32 }\nsteps:\n  grown: { uses: ext4/resize, with: { image: { ref: fs }, sizeMiB: '${{ params.sizeMiB }}' } }\noutputs:\n  rootfs: ${{ steps.grown.image }}\n",
     );
-    await cli(["run", template, "-p", "sizeMiB=48", "--target", "grown"], { env });
+    const made = async (sizeMiB: number) => {
+      const flags = ["-p", `sizeMiB=${sizeMiB}`, "--target", "grown", "--json"];
+      const { outputs } = JSON.parse((await cli(["run", template, ...flags], { env })).stdout) as RunRecord;
+      return outputs.rootfs!.digest;
+    };
+    const [served, stray] = [await made(48), await made(40)];
     expect(await cli(["run", template], { env })).toMatchObject({ exitCode: 0 });
 
     const { child, done } = await hold(
-      ["serve", "fs", "--socket", join(folder.path, "gc.sock")],
+      ["serve", served, "--socket", join(folder.path, "gc.sock")],
       "Ctrl-C ends it",
     );
-    const beside = JSON.parse((await cli(["gc", "--keep-storage", "0", "--json"], { env })).stdout);
-    expect(beside).toMatchObject({ evicted: [], liveRuns: [expect.any(String)] });
+    const gc = async () =>
+      JSON.parse((await cli(["gc", "--keep-storage", "0", "--json"], { env })).stdout) as {
+        evicted: { outputs: RunRecord["outputs"] }[];
+        liveRuns: string[];
+      };
+    const evictedBy = ({ evicted }: Awaited<ReturnType<typeof gc>>) =>
+      evicted.map(({ outputs }) => outputs.image!.digest);
+    const beside = await gc();
+    expect(evictedBy(beside)).toEqual([stray]);
+    expect(beside.liveRuns).toHaveLength(1);
     child.kill("SIGINT");
-    await done;
-
-    const alone = JSON.parse((await cli(["gc", "--keep-storage", "0", "--json"], { env })).stdout);
-    expect(alone.evicted).toMatchObject([{ node: "grown" }]);
+    expect(await done).toMatchObject({ exitCode: 0 });
+    expect(readdirSync(join(store, "holds"))).toEqual([]);
+    expect(evictedBy(await gc())).toEqual([served]);
     expect((await cli(["artifacts", "verify"], { env })).stdout).toContain("all whole");
     expect((await cli(["plan", template, "--exit-code"], { env })).exitCode).toBe(0);
     expect((await cli(["plan", template, "-p", "sizeMiB=48"], { env })).stdout).toContain(

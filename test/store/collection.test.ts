@@ -26,6 +26,7 @@ function holdings(change: Partial<Holdings> = {}): Holdings {
       ...{ run, template: "t", at: daysAgo(20), state: "ok" as const },
     })),
     liveRuns: [],
+    holders: [],
     blobs: putMs.map((put, place) => ({ digest: digest(String(place)), bytes: 100, putMs: put })),
     parts: new Map(
       Object.entries({ a: [0, 1], b: [1, 2], c: [3] }).map(([name, places]) => [
@@ -72,6 +73,18 @@ describe("what is collected", () => {
     expect(told(found)).toEqual({ records: [], blobs: [], runs: [] });
     const younger = [{ run: "rx", startMs: NOW_MS - 10 * DAY_MS }];
     expect(told(collection(holdings({ liveRuns: younger }), { keepDays: 14 })).blobs).toEqual(["4"]);
+  });
+
+  test("beside a holder what it holds stays with its record, and the rest goes, however long it has been there", () => {
+    const holders = [{ run: "rserve", artifacts: [image("b")] }];
+    const found = collection(holdings({ holders }), { keepDays: 0, keepStorageBytes: 0 });
+    expect(told(found)).toMatchObject({ records: ["c"], blobs: ["3", "4"] });
+  });
+
+  test("beside a holder that makes something, what was put since it began stays", () => {
+    const holders = [{ run: "rimport", artifacts: [], putSinceMs: NOW_MS - 21 * DAY_MS }];
+    const found = collection(holdings({ holders }), { keepDays: 14 });
+    expect(told(found)).toMatchObject({ records: ["b"], blobs: [] });
   });
 
   test("of a blob whose age is not known nothing is said", () => {

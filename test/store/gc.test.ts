@@ -10,7 +10,7 @@ import { scratchFolder } from "./scratch.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
 const OLD = new Date(Date.now() - 30 * DAY_MS);
-const LIMITS = { keepDays: 14, liveRuns: async () => [] };
+const LIMITS = { keepDays: 14, liveRuns: async () => [], holders: async () => [] };
 
 async function open(path: string): Promise<Store> {
   const store = await openStore({ path });
@@ -76,7 +76,7 @@ test("a run that has begun and not ended keeps the records, also before it has a
   await recordOld(store, "k", await putOld(store, "used"));
   await store.runs.start("rgoing", { template: "t", at: new Date().toISOString() });
   const report = await store.collectGarbage(LIMITS);
-  expect(report).toMatchObject({ records: [], blobs: [], liveRuns: [{ run: "rgoing" }] });
+  expect(report).toMatchObject({ records: [], blobs: [], goingOn: ["rgoing"] });
 });
 
 test("a run that has said what it may use keeps that, and the rest goes", async () => {
@@ -95,6 +95,19 @@ test("a run that has said what it may use keeps that, and the rest goes", async 
   await recordOld(store, "stray", await putOld(store, "stray"));
   const serve = { run: "rserve", startMs: Date.now() };
   expect((await store.collectGarbage({ ...LIMITS, liveRuns: async () => [serve] })).records).toEqual([]);
+});
+
+test("what a holder uses stays, whether a journal tells of it or not, and the rest goes", async () => {
+  const store = await open(scratchFolder());
+  const [served, stray] = [await putOld(store, "served"), await putOld(store, "stray")];
+  await recordOld(store, "k1", served);
+  await recordOld(store, "k2", stray);
+  const liveRuns = async () => [{ run: "rserve", startMs: OLD.getTime() }];
+  const holders = async () => [{ run: "rserve", artifacts: [served] }];
+  const report = await store.collectGarbage({ ...LIMITS, liveRuns, holders });
+  expect(report).toMatchObject({ records: [{ key: "k2" }], goingOn: ["rserve"] });
+  expect(await store.has(served)).toBe("present");
+  expect(await store.has(stray)).toBe("missing");
 });
 
 test("what a name stood for stays as long as somebody who asked before may use it", async () => {

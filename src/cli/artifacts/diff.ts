@@ -10,6 +10,7 @@ import type { Cli } from "../command.ts";
 import { disowningDamage } from "../disown-damage.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
+import { holding } from "../holding.ts";
 import { tellInterruption } from "../interruption.ts";
 import { openWorkspace } from "../workspace.ts";
 import { checkedImage } from "./checked-image.ts";
@@ -36,8 +37,10 @@ export async function diffArtifacts(cli: Cli, asked: DiffFlags, refs: [string, s
   return await failing(
     cli,
     async () => {
-      const compared = await disowningDamage(store, () =>
-        compare(cli, { store, a, b, files: both || asked.files === true, signal: interruption.signal }),
+      const compared = await holding(store, [a.disk, b.disk], () =>
+        disowningDamage(store, () =>
+          compare(cli, { store, a, b, files: both || asked.files === true, signal: interruption.signal }),
+        ),
       );
       const { ranges, ...rest } = compared;
       const report: DiffReport = both || asked.ranges ? { ...rest, ranges } : rest;

@@ -8,6 +8,7 @@ import type { Cli } from "../command.ts";
 import { disowningDamage } from "../disown-damage.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
+import { holding } from "../holding.ts";
 import { tellInterruption } from "../interruption.ts";
 import { openWorkspace } from "../workspace.ts";
 
@@ -40,7 +41,9 @@ export async function exportArtifact(
     cli,
     async () => {
       const { signal } = interruption;
-      await disowningDamage(store, () => write(store.blobs, image, path, { signal }));
+      await holding(store, [image], () =>
+        disowningDamage(store, () => write(store.blobs, image, path, { signal })),
+      );
       const { size, blocks } = await stat(path);
       const storedBytes = blocks * 512;
       if (flags.json)

@@ -90,7 +90,7 @@ function requireTool(name: string, to: string): void {
   });
 }
 
-/** With a journal, also where nothing is taken: garbage collection spares what goes on. */
+/** What is put from now on is spared by garbage collection until it has its name. */
 async function takeIn(
   cli: Cli,
   store: Store,
@@ -99,7 +99,8 @@ async function takeIn(
 ): Promise<ImageArtifact> {
   const { terminal } = cli;
   const log = await debugLog(cli.flags);
-  return withStepContext({ store, name: "import", signal, log, tell: terminal.err }, async (step) => {
+  const uses = { artifacts: [], putSinceMs: Date.now() };
+  return withStepContext({ store, name: "import", signal, uses, log, tell: terminal.err }, async (step) => {
     const image =
       source.format === "qcow2"
         ? await takeInQcow2(store, step, source)

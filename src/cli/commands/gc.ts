@@ -36,11 +36,14 @@ async function gc(cli: Cli, { keepStorage, keepDays, dryRun = false }: GcFlags):
     cli,
     async () => {
       const { liveRuns } = await import("../../image/held-runs.ts");
+      const { holders, removeDeadHolds } = await import("../../image/holders.ts");
+      if (!dryRun) removeDeadHolds(store.path);
       const report = await store.collectGarbage({
         keepDays,
         ...(keepStorage === undefined ? {} : { keepStorageBytes: keepStorage }),
         dryRun,
         liveRuns: async () => liveRuns(store.path),
+        holders: async () => holders(store.path),
         signal: interruption.signal,
       });
       terminal.out(
@@ -52,16 +55,15 @@ async function gc(cli: Cli, { keepStorage, keepDays, dryRun = false }: GcFlags):
   );
 }
 
-function reportText({ records, blobs, runs, kept, liveRuns }: GcReport, did: "freed" | "would free"): string {
-  const going = liveRuns.map(({ run }) => run).join(", ");
+function reportText({ records, blobs, runs, kept, goingOn }: GcReport, did: "freed" | "would free"): string {
   return [
-    ...(going ? [`still running, so what they may use is kept: ${going}`] : []),
+    ...(goingOn.length > 0 ? [`still running, so what they may use is kept: ${goingOn.join(", ")}`] : []),
     `${did} ${bytes(sizeOf(blobs))}: ${count(blobs.length, "blob")}, ${count(records.length, "record")}, ${count(runs.length, "old run")}`,
     `kept ${bytes(kept.bytes)} in ${count(kept.blobs, "blob")}`,
   ].join("\n");
 }
 
-function reportJson({ records, blobs, runs, kept, liveRuns }: GcReport, dryRun: boolean): string {
+function reportJson({ records, blobs, runs, kept, goingOn }: GcReport, dryRun: boolean): string {
   return JSON.stringify(
     {
       schema: "tplgraph.gc/1",
@@ -69,7 +71,7 @@ function reportJson({ records, blobs, runs, kept, liveRuns }: GcReport, dryRun: 
       freed: { bytes: sizeOf(blobs), blobs: blobs.length, runs },
       evicted: records.map(({ key, node, run, at, outputs }) => ({ key, node, run, at, outputs })),
       kept,
-      liveRuns: liveRuns.map(({ run }) => run),
+      liveRuns: goingOn,
     },
     null,
     2,

@@ -1,5 +1,6 @@
 /** `tplgraph resume`: starts the machine of a snapshot, for a command or until Ctrl-C. */
 import { type Command, InvalidArgumentError } from "commander";
+import type { Artifact } from "../../engine/artifact.ts";
 import { parseDuration } from "../../engine/template/duration.ts";
 import type { Store } from "../../store/store.ts";
 import { printable } from "../../views/text-width.ts";
@@ -43,38 +44,47 @@ async function resume(cli: Cli, flags: ResumeFlags, ref: string): Promise<number
       disowningDamage(store, async () => {
         const { parseManifest } = await import("../../vm/snapshot.ts");
         const manifest = parseManifest(await store.readBlob(snapshot.digest));
-        return runMachine(cli, flags, store, manifest, interruption);
+        return runMachine(cli, flags, { store, snapshot, manifest }, interruption);
       }),
     interruption,
   );
 }
 
+interface Resumed {
+  store: Store;
+  snapshot: Artifact;
+  manifest: Parameters<typeof import("../../vm/resume.ts").resumeVm>[1];
+}
+
 async function runMachine(
   cli: Cli,
   flags: ResumeFlags,
-  store: Store,
-  manifest: Parameters<typeof import("../../vm/resume.ts").resumeVm>[1],
+  { store, snapshot, manifest }: Resumed,
   { signal }: Interruption,
 ): Promise<number> {
   const { terminal } = cli;
   const debug = await debugLog(cli.flags);
   const { resumeVm } = await import("../../vm/resume.ts");
-  return withStepContext({ store, name: "resume", signal, log: debug, tell: terminal.err }, async (step) => {
-    const onConsole = flags.exec === undefined ? (line: string) => terminal.out(printable(line)) : undefined;
-    const vm = await resumeVm(step, manifest, {
-      ...(flags.cold ? { cold: true } : {}),
-      ...(onConsole ? { onConsole } : {}),
-    });
-    if (flags.exec !== undefined) {
-      const { exitCode, stdout, stderr } = await vm.exec(flags.exec, { timeoutMs: flags.timeout, signal });
-      process.stdout.write(stdout);
-      process.stderr.write(stderr);
-      return exitCode;
-    }
-    terminal.err(`the machine runs; Ctrl-C ends it. Commands in it: tplgraph resume … --exec COMMAND`);
-    await Promise.race([vm.exited, aborted(signal)]);
-    return signal.aborted ? EXIT.interrupted : EXIT.done;
-  });
+  return withStepContext(
+    { store, name: "resume", signal, uses: { artifacts: [snapshot] }, log: debug, tell: terminal.err },
+    async (step) => {
+      const onConsole =
+        flags.exec === undefined ? (line: string) => terminal.out(printable(line)) : undefined;
+      const vm = await resumeVm(step, manifest, {
+        ...(flags.cold ? { cold: true } : {}),
+        ...(onConsole ? { onConsole } : {}),
+      });
+      if (flags.exec !== undefined) {
+        const { exitCode, stdout, stderr } = await vm.exec(flags.exec, { timeoutMs: flags.timeout, signal });
+        process.stdout.write(stdout);
+        process.stderr.write(stderr);
+        return exitCode;
+      }
+      terminal.err(`the machine runs; Ctrl-C ends it. Commands in it: tplgraph resume … --exec COMMAND`);
+      await Promise.race([vm.exited, aborted(signal)]);
+      return signal.aborted ? EXIT.interrupted : EXIT.done;
+    },
+  );
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@ import { bytes, count } from "../../views/amounts.ts";
 import type { Cli } from "../command.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
+import { holding } from "../holding.ts";
 import { tellInterruption } from "../interruption.ts";
 import { transferLine } from "../transfer-line.ts";
 import { openWorkspace } from "../workspace.ts";
@@ -28,8 +29,11 @@ export async function pullRefs(cli: Cli, texts: readonly string[]): Promise<numb
     async () => {
       using line = transferLine(terminal, "fetching");
       const { signal } = interruption;
-      const report = await sharing.pull(artifacts, { signal, onProgress: line.show });
-      for (const { name, at: _, ...ref } of refs) await store.refs.set(name, ref);
+      const report = await holding(store, artifacts, async () => {
+        const pulled = await sharing.pull(artifacts, { signal, onProgress: line.show });
+        for (const { name, at: _, ...ref } of refs) await store.refs.set(name, ref);
+        return pulled;
+      });
       await sharing.trim();
       const names = refs.map(({ name }) => name);
       const { name } = await sharing.open();

@@ -10,6 +10,7 @@ import type { Cli } from "../command.ts";
 import { disowningDamage } from "../disown-damage.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
+import { holding } from "../holding.ts";
 import { tellInterruption } from "../interruption.ts";
 import { transferLine } from "../transfer-line.ts";
 import { uploadPending } from "../upload.ts";
@@ -33,7 +34,9 @@ export async function pushRefs(cli: Cli, texts: readonly string[]): Promise<numb
       using line = transferLine(terminal, "sending");
       const { signal } = interruption;
       const options = { signal, onProgress: line.show };
-      const report = await disowningDamage(store, () => sharing.push(shipment, options));
+      const report = await holding(store, shipment.artifacts, () =>
+        disowningDamage(store, () => sharing.push(shipment, options)),
+      );
       const { name } = await sharing.open();
       terminal.out(flags.json ? reportJson(report, name) : reportText(report, name));
       return EXIT.done;

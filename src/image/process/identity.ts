@@ -44,3 +44,15 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
 export function isRunning(process: ProcessIdentity): boolean {
   return identityOf(process.pid)?.startTime === process.startTime;
 }
+
+/** `unknown`: it was noted where process ids mean something else. */
+export type Life = { state: "live"; pid: number } | { state: "dead" } | { state: "unknown"; why: string };
+
+/** Of a process that was noted on `machine`, as it can be told on the machine `here`. */
+export function lifeOf(process: ProcessIdentity, machine: Machine, here: Machine): Life {
+  if (machine.hostname !== here.hostname) return { state: "unknown", why: `it ran on ${machine.hostname}` };
+  if (machine.bootId !== here.bootId) return { state: "dead" };
+  if (machine.pidNamespace !== here.pidNamespace)
+    return { state: "unknown", why: "it ran in another container" };
+  return isRunning(process) ? { state: "live", pid: process.pid } : { state: "dead" };
+}
