@@ -1,5 +1,5 @@
 /** A disk of `file-services.ts`: a raw file of its own, a loop device over it when asked, a mount of that. */
-import { mkdir, rmdir } from "node:fs/promises";
+import { mkdir, open, rmdir } from "node:fs/promises";
 import { execa } from "execa";
 import type { ImageArtifact } from "../engine/artifact.ts";
 import type { Disk, MountOptions } from "../engine/plugin/disk.ts";
@@ -35,6 +35,12 @@ export class FileDisk implements Disk {
 
   get exportName(): string {
     return this.#path;
+  }
+
+  async read(offset: number, bytes: number): Promise<Buffer> {
+    await using file = await open(this.#path);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, offset);
+    return buffer.subarray(0, bytesRead);
   }
 
   async file(): Promise<string> {

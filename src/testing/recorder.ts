@@ -13,13 +13,18 @@ export interface RecordedCommand {
   env: Record<string, string>;
 }
 
-/** What a recorded tool is to have printed and returned; absent: nothing, and 0. */
+/**
+ * What a recorded tool is to have printed and returned; absent: nothing, and 0. A disk that is read asks as
+ * `read disk-1 OFFSET BYTES`, which is no command, and has hex digits for an answer.
+ */
 export type Answer = (command: readonly string[]) => Partial<ToolResult> | undefined;
 
 export interface Recorder {
   commands: RecordedCommand[];
   /** What was done with disks, in order: `open 1048576`, `mount disk-1`, `seal disk-1 524288`. */
   disks: string[];
+  /** What steps noted: it is not asked which version of a tool this machine has. */
+  found: Set<string>;
   tool(host: ToolHost, name: string, args: readonly string[], options?: ToolOptions): Promise<ToolResult>;
   openDisk(options: OpenDiskOptions): Disk;
 }
@@ -31,6 +36,7 @@ export function recorder(answer: Answer = () => undefined): Recorder {
   return {
     commands,
     disks,
+    found: new Set(),
     async tool(_host, name, args, options = {}) {
       const command = [name, ...args];
       commands.push({ command, env: options.env ?? {} });
@@ -44,17 +50,24 @@ export function recorder(answer: Answer = () => undefined): Recorder {
       const sizeBytes = options.sizeBytes ?? options.image?.bytes ?? 0;
       const backing = options.backing === "file" ? " in a file" : "";
       disks.push(`open ${name} ${sizeBytes}${options.readOnly ? " read-only" : ""}${backing}`);
-      return recordedDisk(name, sizeBytes, disks);
+      return recordedDisk(name, sizeBytes, { disks, answer });
     },
   };
 }
 
-function recordedDisk(name: string, sizeBytes: number, disks: string[]): Disk {
+function recordedDisk(
+  name: string,
+  sizeBytes: number,
+  { disks, answer }: { disks: string[]; answer: Answer },
+): Disk {
   return {
     sizeBytes,
     uri: `nbd+unix:///${name}?socket=/run/nbd`,
     socketPath: "/run/nbd",
     exportName: name,
+    async read(offset, bytes) {
+      return Buffer.from(answer(["read", name, `${offset}`, `${bytes}`])?.stdout ?? "", "hex");
+    },
     file: async () => `/${name}.raw`,
     device: async () => `/dev/${name}`,
     async mount(options = {}) {

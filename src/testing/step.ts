@@ -12,7 +12,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import type { Artifact, ImageArtifact, Json } from "../engine/artifact.ts";
 import { planContext } from "../engine/plan/plan-context.ts";
-import type { StepContext } from "../engine/plugin/context.ts";
+import type { Finding, StepContext } from "../engine/plugin/context.ts";
 import type { InputIssue, StepType } from "../engine/plugin/step.ts";
 import { Scope } from "../engine/run/scope.ts";
 import type { Services } from "../engine/run/services.ts";
@@ -96,11 +96,14 @@ export async function stepBench(options: StepBenchOptions = {}): Promise<StepBen
       onReleased: () => {},
     });
     if (!recorded) return step;
-    const { openDisk, tool } = recorded;
+    const { openDisk, tool, found } = recorded;
+    const nameOf = ({ what, artifact }: Finding) => `${what} ${artifact}`;
     return {
       ...step,
       tool: (...call) => tool({ run: "bench", signal: step.signal, log: step.log }, ...call),
       openDisk: async (diskOptions) => openDisk(diskOptions),
+      hasFound: async (finding) => found.has(nameOf(finding)),
+      noteFound: async (finding) => void found.add(nameOf(finding)),
     } satisfies StepContext;
   }
 

@@ -15,7 +15,7 @@ export async function checkedImage(
   image: ImageArtifact,
   signal: AbortSignal,
 ): Promise<ImageArtifact> {
-  const { clockOf, e2fsck, HEAD_BYTES, superblockIn } = await import("../../plugins/ext4/index.ts");
+  const { e2fsck, HEAD_BYTES, superblockIn } = await import("../../plugins/ext4/index.ts");
   const { readImageHead } = await import("../../image/read-head.ts");
   const superblock = superblockIn(await readImageHead(store.blobs, image, HEAD_BYTES));
   if (!superblock?.features.includes("needs_recovery")) return image;
@@ -23,7 +23,7 @@ export async function checkedImage(
   const { err: tell } = cli.terminal;
   return await withStepContext({ store, name: "diff", signal, log, tell }, async (step) => {
     const disk = await step.openDisk({ image });
-    await e2fsck(step, await disk.file(), "preen", clockOf(superblock));
+    await e2fsck(step, disk, "preen");
     return await disk.seal();
   });
 }

@@ -22,10 +22,9 @@ async function mount(cli: Cli, _: object, ref: string, folder: string): Promise<
     refs: [ref],
     ending: `unmounting ${printable(folder)}`,
     async open(step, [image]) {
-      const { clockOf, e2fsck, readSuperblock } = await import("../../plugins/ext4/index.ts");
+      const { checkOpened } = await import("../../plugins/ext4/index.ts");
       const disk = await step.openDisk({ image: image! });
-      const file = await disk.file();
-      const { corrected } = await e2fsck(step, file, "preen", clockOf(await readSuperblock(step, file)));
+      const { corrected } = await checkOpened(step, disk, image!, "preen");
       if (corrected)
         terminal.err("the file system was repaired for this mount; the stored image is unchanged");
       // What is in an image is not to be trusted with this machine's devices, nor with its users' rights.

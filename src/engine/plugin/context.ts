@@ -42,6 +42,13 @@ export interface StepContext<Inputs = Record<string, unknown>> {
   putSnapshot(manifest: Json, bytes: number, parts: readonly Digest[]): Promise<SnapshotArtifact>;
   /** A stored blob's content, verified. For small ones: manifests, scripts. */
   readBlob(digest: Digest): Promise<Buffer>;
+  /**
+   * Whether an earlier step of this store found that of the artifact, and the tool is still the same. It stands in no
+   * key: it may spare work, and must not change what comes of it.
+   */
+  hasFound(finding: Finding): Promise<boolean>;
+  /** Remembers it, where the store can be written. */
+  noteFound(finding: Finding): Promise<void>;
   /** A host file that `resolve` took the digest of, by the same path; fails when it changed since. */
   hostFile(path: string): Promise<Buffer>;
   /**
@@ -51,6 +58,15 @@ export interface StepContext<Inputs = Record<string, unknown>> {
   requireUnchanged(path: string): Promise<void>;
   /** A path as written in the template, made absolute against the template's folder. */
   hostPath(path: string): string;
+}
+
+/** Something that holds for an artifact for good, since it never changes. */
+export interface Finding {
+  /** What was found: `clean-ext4`. */
+  what: string;
+  artifact: Digest;
+  /** What found it, and its arguments that print its version: what another version would find is not known. */
+  tool: readonly [name: string, ...versionArguments: string[]];
 }
 
 export interface ToolOptions {

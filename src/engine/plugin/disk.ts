@@ -31,6 +31,11 @@ export interface Disk {
   readonly exportName: string;
   /** Where a port was asked for. */
   readonly port?: number;
+  /**
+   * What the disk holds at `offset`, at most 64 KiB, fewer where the disk ends: for a look at a superblock. What tools
+   * wrote to `file()` shows at once, what was written through a mount or a device once that is gone.
+   */
+  read(offset: number, bytes: number): Promise<Buffer>;
   /** A path that tools can open like an image file (nbdfuse) for as long as the disk is open. The same at every call. */
   file(): Promise<string>;
   /** A block device over the disk (kernel NBD, or loop over `file()`). Needs root. The same at every call. */

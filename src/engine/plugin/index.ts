@@ -11,7 +11,7 @@ export type {
 } from "../artifact.ts";
 export { ArtifactDamaged, type Position, ToolError, TplError, type TplErrorOptions } from "../errors.ts";
 export type { Acquisition } from "../run/journal.ts";
-export type { PlanContext, StepContext, ToolOptions, ToolResult } from "./context.ts";
+export type { Finding, PlanContext, StepContext, ToolOptions, ToolResult } from "./context.ts";
 export type { Disk, MountOptions, OpenDiskOptions } from "./disk.ts";
 export { definePlugin, type Plugin } from "./plugin.ts";
 export { file, image, resource, type Sharing, snapshot, type Tree, tree, unkeyed } from "./port.ts";

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import type { Digest, Json } from "../artifact.ts";
 import { ToolError, TplError } from "../errors.ts";
 import { canonicalJson, sha256 } from "../key/canonical.ts";
+import { toolVersion } from "../key/tool-version.ts";
 import { planContext } from "../plan/plan-context.ts";
-import type { StepContext } from "../plugin/context.ts";
+import type { Finding, StepContext } from "../plugin/context.ts";
 import type { EngineStore } from "../store.ts";
 import type { Acquisition } from "./journal.ts";
 import type { Scope } from "./scope.ts";
@@ -99,6 +100,14 @@ export function openStepContext(options: StepContextOptions): OpenStepContext {
       return { type: "snapshot", digest, bytes };
     },
     readBlob: (digest: Digest) => store.readBlob(digest),
+    async hasFound(finding) {
+      const fact = await findingFact(finding, store);
+      return fact !== undefined && (await store.facts.get(fact)) !== undefined;
+    },
+    async noteFound(finding) {
+      const fact = await findingFact(finding, store);
+      if (fact !== undefined) await store.facts.set(fact, true);
+    },
     hostFile: (path) => hostFile(hostPath(path), path, options.resolved),
     async requireUnchanged(path) {
       // Remembered by what stat says of the file; the clock is held against the file's times.
@@ -119,6 +128,18 @@ export function openStepContext(options: StepContextOptions): OpenStepContext {
     },
     addedBytes: () => addedBytes,
   };
+}
+
+/** Undefined: the tool is not installed, or does not say its version, and whoever runs it will tell. */
+async function findingFact(
+  { what, artifact, tool: [name, ...versionArguments] }: Finding,
+  store: EngineStore,
+): Promise<string | undefined> {
+  const version = await toolVersion(name, versionArguments, store.facts).catch((error) => {
+    if (error instanceof TplError && error.code === "tool-broken") return undefined;
+    throw error;
+  });
+  return version === undefined ? undefined : `found:${what}:${artifact}:${version}`;
 }
 
 function nameOf(acquisition: Acquisition): string {

@@ -69,6 +69,8 @@ export class DiskHost {
         return this.#released(request.held);
       case "open":
         return this.#open(request);
+      case "read":
+        return this.#read(request);
       case "file":
         return this.#disk(request.disk).file();
       case "device":
@@ -152,6 +154,10 @@ export class DiskHost {
       exportName,
       ...(port === undefined ? {} : { port }),
     };
+  }
+
+  async #read({ disk, offset, bytes }: HostRequest & { op: "read" }): Promise<HostAnswers["read"]> {
+    return (await this.#disk(disk).read(offset, bytes)).toString("base64");
   }
 
   async #seal(

@@ -23,6 +23,7 @@ export type HostRequest =
   | { op: "take"; node: string; acquisition: Acquisition }
   | { op: "released"; held: number }
   | { op: "open"; node: string; options: OpenDiskOptions }
+  | { op: "read"; disk: number; offset: number; bytes: number }
   | { op: "file"; disk: number }
   | { op: "device"; disk: number }
   | { op: "mount"; disk: number; options: MountOptions }
@@ -43,6 +44,8 @@ export interface HostAnswers {
   take: { held: number };
   released: null;
   open: OpenedDiskInfo;
+  /** In base64. */
+  read: string;
   file: string;
   device: string;
   mount: string;

@@ -3,7 +3,7 @@
  * that file, with no server between them and the machine's own disk. Nothing is read on demand, and sealing hashes
  * all that the file holds.
  */
-import { truncate, unlink } from "node:fs/promises";
+import { open, truncate, unlink } from "node:fs/promises";
 import type { ImageArtifact } from "../../engine/artifact.ts";
 import type { BlobStore } from "../../engine/blobs.ts";
 import { TplError } from "../../engine/errors.ts";
@@ -15,7 +15,7 @@ import type { CowView, SealOptions, ViewStats } from "../view.ts";
 /** What a disk of the host needs of what it shows; a view is one, and is served besides. */
 export type DiskContent = Pick<
   CowView,
-  "sizeBytes" | "readOnly" | "flush" | "seal" | "stats" | "fault" | "close"
+  "sizeBytes" | "readOnly" | "read" | "flush" | "seal" | "stats" | "fault" | "close"
 >;
 
 export interface OpenRawOptions {
@@ -47,6 +47,12 @@ export class RawContent implements DiskContent {
     this.sizeBytes = sizeBytes;
     this.readOnly = readOnly;
     this.#blobs = blobs;
+  }
+
+  async read(offset: number, length: number): Promise<Buffer> {
+    await using file = await open(this.path);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
+    return buffer.subarray(0, bytesRead);
   }
 
   /** Nothing to do: the file is scratch, and what could not be written to it shows when it is read. */

@@ -13,6 +13,9 @@ export function remoteDisk(host: HostProcess, info: OpenedDiskInfo, storing: Sto
     exportName,
     ...(port === undefined ? {} : { port }),
     uri: `nbd+unix:///${encodeURIComponent(exportName)}?socket=${encodeURI(socketPath)}`,
+    async read(offset, bytes) {
+      return Buffer.from(await host.request({ op: "read", disk, offset, bytes }), "base64");
+    },
     file: () => host.request({ op: "file", disk }),
     device: () => host.request({ op: "device", disk }),
     mount: (options = {}) => host.request({ op: "mount", disk, options }),

@@ -26,6 +26,9 @@ import type { RunFolders } from "./run-folders.ts";
 /** How long a mount may stay busy by itself: something outside the run, a prober of devices, looks at it. */
 const BUSY_MS = 500;
 
+/** It goes to the run's process in a message. */
+const MAX_READ_BYTES = 64 * 1024;
+
 export interface DiskSurroundings {
   blobs: BlobStore;
   journal: JournalFile;
@@ -133,6 +136,11 @@ export class ServedDisk {
   /** By how many bytes the store has grown through sealing it. */
   get addedBytes(): number {
     return this.#addedBytes();
+  }
+
+  async read(offset: number, bytes: number): Promise<Buffer> {
+    if (bytes > MAX_READ_BYTES) throw new Error(`bug: ${bytes} bytes are too many for a look at a disk`);
+    return await this.view.read(offset, Math.max(0, Math.min(bytes, this.view.sizeBytes - offset)));
   }
 
   file(): Promise<string> {

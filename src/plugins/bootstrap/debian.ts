@@ -98,7 +98,7 @@ export const debian = defineStep({
     await tidy(step, root, epoch);
     const disk = await step.openDisk({ sizeBytes: sizeMiB * MIB });
     await populate(step, disk, root, { sizeMiB, bytesPerInode, label, epoch });
-    await stampInodes(step, await disk.file(), epoch);
+    await stampInodes(step, disk, epoch);
     return { image: await disk.seal() };
   },
 });
@@ -125,7 +125,7 @@ async function populate(
       throw error;
     // Empty, it tells how much there is for files.
     await step.tool("mke2fs", [...mke2fsArguments(fileSystem), file], { env });
-    const { freeBlocks, blockSizeBytes } = await readSuperblock(step, file);
+    const { freeBlocks, blockSizeBytes } = await readSuperblock(disk);
     const { stdout } = await step.tool("du", ["-sx", "--block-size=1", "--", root], { quiet: true });
     throw diskTooSmall({
       what: "the root file system",

@@ -2,9 +2,7 @@
 import * as z from "zod";
 import { image } from "../../engine/plugin/port.ts";
 import { defineStep } from "../../engine/plugin/step.ts";
-import { e2fsck } from "./e2fsck.ts";
-import { clockOf } from "./fixed-clock.ts";
-import { readSuperblock } from "./read-superblock.ts";
+import { checkOpened, isKnownClean, sealChecked } from "./checked-image.ts";
 
 export const fsck = defineStep({
   name: "fsck",
@@ -26,9 +24,12 @@ export const fsck = defineStep({
   },
   async run(step) {
     const { image, repair } = step.inputs;
+    if (await isKnownClean(step, image)) {
+      step.log("found clean before; it has not changed since");
+      return { image };
+    }
     const disk = await step.openDisk({ image, readOnly: repair === "check-only" });
-    const file = await disk.file();
-    await e2fsck(step, file, repair, clockOf(await readSuperblock(step, file)));
-    return { image: repair === "check-only" ? image : await disk.seal() };
+    const { written } = await checkOpened(step, disk, image, repair);
+    return { image: written ? await sealChecked(step, disk) : image };
   },
 });

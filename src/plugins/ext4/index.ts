@@ -7,6 +7,7 @@ import { resize } from "./resize.ts";
 import { shrink } from "./shrink.ts";
 import { tune } from "./tune.ts";
 
+export { checkOpened, sealChecked } from "./checked-image.ts";
 export { diskTooSmall } from "./disk-too-small.ts";
 export { e2fsck } from "./e2fsck.ts";
 export { clockOf, fixedClock } from "./fixed-clock.ts";

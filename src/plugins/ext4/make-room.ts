@@ -1,5 +1,6 @@
 /** Sees to it that the file system of an open disk can be cut to a size, or says what is missing. */
 import type { StepContext } from "../../engine/plugin/context.ts";
+import type { Disk } from "../../engine/plugin/disk.ts";
 import { diskTooSmall } from "./disk-too-small.ts";
 import { minimumBlocks } from "./resize2fs.ts";
 import { shrinkToMinimum } from "./shrink-to-minimum.ts";
@@ -12,14 +13,14 @@ import { fileSystemBytes, type Superblock } from "./superblock.ts";
  */
 export async function makeRoom(
   step: Pick<StepContext, "tool" | "log">,
-  file: string,
+  disk: Pick<Disk, "file" | "read">,
   superblock: Superblock,
   sizeBytes: number,
   clock: Record<string, string>,
 ): Promise<void> {
-  const estimateBytes = (await minimumBlocks(step, file, clock)) * superblock.blockSizeBytes;
+  const estimateBytes = (await minimumBlocks(step, disk, clock)) * superblock.blockSizeBytes;
   if (estimateBytes <= sizeBytes) return;
-  const neededBytes = fileSystemBytes(await shrinkToMinimum(step, file, clock));
+  const neededBytes = fileSystemBytes(await shrinkToMinimum(step, disk, clock));
   if (neededBytes <= sizeBytes) return;
   throw diskTooSmall({
     what: "the content of the image",

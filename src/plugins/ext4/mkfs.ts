@@ -66,11 +66,10 @@ export const mkfs = defineStep({
   async run(step) {
     const { epoch, reservedMiB, mountOptions, ...options } = step.inputs;
     const disk = await step.openDisk({ sizeBytes: options.sizeMiB * MIB });
-    const file = await disk.file();
     const clock = fixedClock(epoch);
-    await step.tool("mke2fs", [...mke2fsArguments(options), file], { env: clock });
+    await step.tool("mke2fs", [...mke2fsArguments(options), await disk.file()], { env: clock });
     const tuning = { reservedMiB: reservedMiB || undefined, mountOptions };
-    await tune2fs(step, file, tuning, { blockSizeBytes: BLOCK_SIZE_BYTES, clock });
+    await tune2fs(step, disk, tuning, { blockSizeBytes: BLOCK_SIZE_BYTES, clock });
     return { image: await disk.seal() };
   },
 });

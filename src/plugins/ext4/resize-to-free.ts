@@ -1,6 +1,7 @@
 /** Resizes the file system of an open disk until as much is free as was asked: solved by the model, proved by the superblock. */
 import { TplError } from "../../engine/errors.ts";
 import type { StepContext } from "../../engine/plugin/context.ts";
+import type { Disk } from "../../engine/plugin/disk.ts";
 import { e2fsck } from "./e2fsck.ts";
 import { MIB } from "./options.ts";
 import { readSuperblock } from "./read-superblock.ts";
@@ -22,17 +23,17 @@ export interface FreeSpace {
 }
 
 /**
- * `file` holds a checked file system and is `diskBytes` large, which is room enough for what is asked. Returns the
+ * `disk` holds a checked file system and is large enough for what is asked. Returns the
  * superblock of the checked result. Throws TplError `free-space-unreachable` where the content, or an
  * odd last block group, leaves no such size.
  */
 export async function resizeToFree(
   step: Pick<StepContext, "tool" | "log">,
-  file: string,
+  disk: Disk,
   { freeMiB, reservedMiB }: FreeSpace,
-  { diskBytes, clock }: { diskBytes: number; clock: Record<string, string> },
+  clock: Record<string, string>,
 ): Promise<Superblock> {
-  let now = await readSuperblock(step, file);
+  let now = await readSuperblock(disk);
   const { blockSizeBytes } = now;
   const wanted = {
     availableBlocks: blocksIn(freeMiB, blockSizeBytes),
@@ -41,18 +42,18 @@ export async function resizeToFree(
   for (let round = 0; round < MAX_ROUNDS; round++) {
     if (isRight(now, wanted)) return now;
     const blocks = blocksFor(now, wanted);
-    if (blocks * blockSizeBytes > diskBytes) throw unreachable(now, freeMiB, "it would be far larger");
-    if (blocks < now.blocks && (await minimumBlocks(step, file, clock)) > blocks) {
-      const smallest = await shrinkToMinimum(step, file, clock);
+    if (blocks * blockSizeBytes > disk.sizeBytes) throw unreachable(now, freeMiB, "it would be far larger");
+    if (blocks < now.blocks && (await minimumBlocks(step, disk, clock)) > blocks) {
+      const smallest = await shrinkToMinimum(step, disk, clock);
       if (availableBlocks(smallest) > wanted.availableBlocks * TOLERANCE)
         throw unreachable(smallest, freeMiB, "resize2fs makes it no smaller");
       now = smallest;
     } else {
-      await resize2fs(step, file, { blocks }, clock);
-      await e2fsck(step, file, "preen", clock);
+      await resize2fs(step, disk, { blocks }, clock);
+      await e2fsck(step, disk, "preen");
     }
-    await tune2fs(step, file, { reservedMiB }, { blockSizeBytes, clock });
-    now = await readSuperblock(step, file);
+    await tune2fs(step, disk, { reservedMiB }, { blockSizeBytes, clock });
+    now = await readSuperblock(disk);
     step.log(`${now.blocks} blocks, ${availableBlocks(now)} of them to be had`);
   }
   if (isRight(now, wanted)) return now;

@@ -4,6 +4,7 @@
  */
 import { image } from "../../engine/plugin/port.ts";
 import { defineStep } from "../../engine/plugin/step.ts";
+import { checkOpened, sealChecked } from "./checked-image.ts";
 import { e2fsck } from "./e2fsck.ts";
 import { clockOf } from "./fixed-clock.ts";
 import { makeRoom } from "./make-room.ts";
@@ -38,22 +39,21 @@ export const resize = defineStep({
     // A view costs nothing for its size. Inode tables and reserved blocks may take three quarters of what is added.
     const mostBytes = sizeMiB === undefined ? image.bytes + (freeMiB! * 4 + 64) * MIB : sizeMiB * MIB;
     const disk = await step.openDisk({ image, sizeBytes: Math.max(mostBytes, image.bytes) });
-    const file = await disk.file();
-    const before = await readSuperblock(step, file);
+    await checkOpened(step, disk, image, "preen");
+    const before = await readSuperblock(disk);
     const { blockSizeBytes } = before;
     const clock = clockOf(before);
-    await e2fsck(step, file, "preen", clock);
     if (sizeMiB === undefined) {
       const wanted = { freeMiB: freeMiB!, reservedMiB };
-      const after = await resizeToFree(step, file, wanted, { diskBytes: disk.sizeBytes, clock });
-      return { image: await disk.seal({ sizeBytes: fileSystemBytes(after) }) };
+      const after = await resizeToFree(step, disk, wanted, clock);
+      return { image: await sealChecked(step, disk, { sizeBytes: fileSystemBytes(after) }) };
     }
     const sizeBytes = sizeMiB * MIB;
-    if (fileSystemBytes(before) > sizeBytes) await makeRoom(step, file, before, sizeBytes, clock);
+    if (fileSystemBytes(before) > sizeBytes) await makeRoom(step, disk, before, sizeBytes, clock);
     // In blocks of the file system: resize2fs reads a bare number so, and a size suffix would round.
-    await resize2fs(step, file, { blocks: Math.floor(sizeBytes / blockSizeBytes) }, clock);
-    await tune2fs(step, file, { reservedMiB }, { blockSizeBytes, clock });
-    await e2fsck(step, file, "preen", clock);
-    return { image: await disk.seal({ sizeBytes }) };
+    await resize2fs(step, disk, { blocks: Math.floor(sizeBytes / blockSizeBytes) }, clock);
+    await tune2fs(step, disk, { reservedMiB }, { blockSizeBytes, clock });
+    await e2fsck(step, disk, "preen");
+    return { image: await sealChecked(step, disk, { sizeBytes }) };
   },
 });

@@ -1,16 +1,18 @@
 /** Runs resize2fs on an open disk that was checked just before: it refuses any other. */
 import { TplError } from "../../engine/errors.ts";
 import type { StepContext } from "../../engine/plugin/context.ts";
+import type { Disk } from "../../engine/plugin/disk.ts";
 
 /** `minimum`: as small as it gets (`-M`); a number: that size; `device`: as large as the file. */
 export type TargetSize = "minimum" | "device" | { blocks: number };
 
 export async function resize2fs(
   step: Pick<StepContext, "tool">,
-  file: string,
+  disk: Pick<Disk, "file">,
   target: TargetSize,
   clock: Record<string, string>,
 ): Promise<void> {
+  const file = await disk.file();
   const args =
     target === "minimum" ? ["-M", file] : target === "device" ? [file] : [file, String(target.blocks)];
   await step.tool("resize2fs", args, { env: clock });
@@ -19,10 +21,10 @@ export async function resize2fs(
 /** The fewest blocks that resize2fs would shrink to (`-P`): its estimate, and also the limit it enforces. */
 export async function minimumBlocks(
   step: Pick<StepContext, "tool">,
-  file: string,
+  disk: Pick<Disk, "file">,
   clock: Record<string, string>,
 ): Promise<number> {
-  const { stdout } = await step.tool("resize2fs", ["-P", file], { env: clock });
+  const { stdout } = await step.tool("resize2fs", ["-P", await disk.file()], { env: clock });
   const blocks = /: (\d+)\s*$/.exec(stdout)?.[1];
   if (blocks === undefined)
     throw new TplError({

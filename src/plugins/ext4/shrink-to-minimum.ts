@@ -3,6 +3,7 @@
  * with every round, so it is asked again until it stops gaining.
  */
 import type { StepContext } from "../../engine/plugin/context.ts";
+import type { Disk } from "../../engine/plugin/disk.ts";
 import { e2fsck } from "./e2fsck.ts";
 import { readSuperblock } from "./read-superblock.ts";
 import { resize2fs } from "./resize2fs.ts";
@@ -11,23 +12,20 @@ import type { Superblock } from "./superblock.ts";
 /** Three rounds are enough on every root seen; the rest is a guard. */
 const MAX_ROUNDS = 5;
 
-/** The superblock afterwards. The file system is checked before, since resize2fs wants that, and after every round. */
+/** The superblock afterwards. The file system was checked just before, since resize2fs wants that; it is after every round. */
 export async function shrinkToMinimum(
   step: Pick<StepContext, "tool" | "log">,
-  file: string,
+  disk: Pick<Disk, "file" | "read">,
   clock: Record<string, string>,
 ): Promise<Superblock> {
-  // Without a check right before it, resize2fs works or refuses depending on whether the file system was
-  // written and checked within the same second.
-  await e2fsck(step, file, "yes", clock);
-  let superblock = await readSuperblock(step, file);
+  let superblock = await readSuperblock(disk);
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const blocksBefore = superblock.blocks;
-    await resize2fs(step, file, "minimum", clock);
-    superblock = await readSuperblock(step, file);
+    await resize2fs(step, disk, "minimum", clock);
+    superblock = await readSuperblock(disk);
     step.log(`${superblock.blocks} blocks, ${blocksBefore - superblock.blocks} fewer`);
     if (superblock.blocks >= blocksBefore) return superblock;
-    await e2fsck(step, file, "yes", clock);
+    await e2fsck(step, disk, "yes");
   }
   return superblock;
 }

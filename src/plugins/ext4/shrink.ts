@@ -5,6 +5,7 @@
  */
 import { image } from "../../engine/plugin/port.ts";
 import { defineStep } from "../../engine/plugin/step.ts";
+import { checkOpened, sealChecked } from "./checked-image.ts";
 import { e2fsck } from "./e2fsck.ts";
 import { clockOf } from "./fixed-clock.ts";
 import { makeRoom } from "./make-room.ts";
@@ -31,22 +32,21 @@ export const shrink = defineStep({
   },
   async run(step) {
     const { image, toMiB } = step.inputs;
+    const sizeBytes = toMiB === undefined ? undefined : toMiB * MIB;
+    if (sizeBytes !== undefined && image.bytes <= sizeBytes) return { image };
     const disk = await step.openDisk({ image });
-    const file = await disk.file();
-    const before = await readSuperblock(step, file);
+    await checkOpened(step, disk, image, "yes");
+    const before = await readSuperblock(disk);
     const clock = clockOf(before);
-    if (toMiB === undefined) {
-      const smallest = await shrinkToMinimum(step, file, clock);
-      return { image: await disk.seal({ sizeBytes: fileSystemBytes(smallest) }) };
+    if (sizeBytes === undefined) {
+      const smallest = await shrinkToMinimum(step, disk, clock);
+      return { image: await sealChecked(step, disk, { sizeBytes: fileSystemBytes(smallest) }) };
     }
-    const sizeBytes = toMiB * MIB;
-    if (image.bytes <= sizeBytes) return { image };
     if (fileSystemBytes(before) > sizeBytes) {
-      await e2fsck(step, file, "yes", clock);
-      await makeRoom(step, file, before, sizeBytes, clock);
-      await resize2fs(step, file, { blocks: Math.floor(sizeBytes / before.blockSizeBytes) }, clock);
-      await e2fsck(step, file, "yes", clock);
+      await makeRoom(step, disk, before, sizeBytes, clock);
+      await resize2fs(step, disk, { blocks: Math.floor(sizeBytes / before.blockSizeBytes) }, clock);
+      await e2fsck(step, disk, "yes");
     }
-    return { image: await disk.seal({ sizeBytes }) };
+    return { image: await sealChecked(step, disk, { sizeBytes }) };
   },
 });

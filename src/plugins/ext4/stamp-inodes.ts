@@ -6,6 +6,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StepContext } from "../../engine/plugin/context.ts";
+import type { Disk } from "../../engine/plugin/disk.ts";
 import { fixedClock } from "./fixed-clock.ts";
 import { readSuperblock } from "./read-superblock.ts";
 
@@ -14,18 +15,21 @@ const ROOT_INODE = 2;
 /** Inodes below it are ext4's own (EXT4_GOOD_OLD_FIRST_INO, inodes.rst). */
 const FIRST_INODE = 11;
 
-/** `file` is one that mke2fs has just populated: it gives out inodes in one row. `epoch` in seconds since 1970. */
+/** `disk` is one that mke2fs has just populated: it gives out inodes in one row. `epoch` in seconds since 1970. */
 export async function stampInodes(
   step: Pick<StepContext, "tool" | "scratch">,
-  file: string,
+  disk: Pick<Disk, "file" | "read">,
   epoch: number,
 ): Promise<void> {
-  const { inodes, freeInodes } = await readSuperblock(step, file);
+  const { inodes, freeInodes } = await readSuperblock(disk);
   const used = inodes - freeInodes;
   const numbers = [ROOT_INODE, ...Array.from({ length: used - FIRST_INODE + 1 }, (_, i) => FIRST_INODE + i)];
   const script = join(await step.scratch(), "stamp");
   await writeFile(script, numbers.map((inode) => stamp(inode, epoch)).join(""));
-  await step.tool("debugfs", ["-w", "-f", script, file], { env: fixedClock(epoch), quiet: true });
+  await step.tool("debugfs", ["-w", "-f", script, await disk.file()], {
+    env: fixedClock(epoch),
+    quiet: true,
+  });
 }
 
 function stamp(inode: number, epoch: number): string {

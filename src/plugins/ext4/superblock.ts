@@ -49,6 +49,8 @@ export interface Superblock {
   lastWritten: number;
   lastChecked: number;
   made: number;
+  /** The first inode of the list of those that are deleted as soon as nobody has them open; 0: none. */
+  firstOrphan: number;
 }
 
 /** Parses the 1024 bytes at `SUPERBLOCK_OFFSET`. Undefined: this is no ext2, ext3 or ext4 file system. */
@@ -88,6 +90,7 @@ export function parseSuperblock(bytes: Buffer): Superblock | undefined {
     lastWritten: time(0x30, 0x274),
     lastChecked: time(0x40, 0x277),
     made: time(0x108, 0x276),
+    firstOrphan: bytes.readUInt32LE(0xe8),
   };
   const plausible =
     superblock.blocks > 0 &&
@@ -100,6 +103,16 @@ export function parseSuperblock(bytes: Buffer): Superblock | undefined {
 /** The same of the beginning of a device. */
 export function superblockIn(head: Buffer): Superblock | undefined {
   return parseSuperblock(head.subarray(SUPERBLOCK_OFFSET));
+}
+
+/**
+ * Whether something is left to do that a check does not count as an error: a journal to replay, files to delete, or
+ * the check after a mount that resize2fs insists on (resize/main.c).
+ */
+export function asksForRepair(superblock: Superblock): boolean {
+  const { clean, hasErrors, features, firstOrphan, lastChecked, lastMounted } = superblock;
+  const unfinished = features.includes("needs_recovery") || features.includes("orphan_present");
+  return !clean || hasErrors || unfinished || firstOrphan !== 0 || lastChecked < lastMounted;
 }
 
 /** The size of the file system, in bytes; its device may be larger. */

@@ -1,6 +1,7 @@
 /** `ext4/tune`: what the superblock of an image says: label, UUID, reserved space, mount options. Files stay as they are. */
 import { image } from "../../engine/plugin/port.ts";
 import { defineStep } from "../../engine/plugin/step.ts";
+import { checkOpened, sealChecked } from "./checked-image.ts";
 import { e2fsck } from "./e2fsck.ts";
 import { clockOf } from "./fixed-clock.ts";
 import { label, uuid } from "./options.ts";
@@ -25,13 +26,12 @@ export const tune = defineStep({
   async run(step) {
     const { image, ...tuning } = step.inputs;
     const disk = await step.openDisk({ image });
-    const file = await disk.file();
-    const superblock = await readSuperblock(step, file);
-    const clock = clockOf(superblock);
     // With metadata_csum another UUID changes every checksum, which tune2fs does on a checked file system alone.
-    await e2fsck(step, file, "preen", clock);
-    await tune2fs(step, file, tuning, { blockSizeBytes: superblock.blockSizeBytes, clock });
-    await e2fsck(step, file, "check-only", clock);
-    return { image: await disk.seal() };
+    await checkOpened(step, disk, image, "preen");
+    const superblock = await readSuperblock(disk);
+    const clock = clockOf(superblock);
+    await tune2fs(step, disk, tuning, { blockSizeBytes: superblock.blockSizeBytes, clock });
+    await e2fsck(step, disk, "check-only");
+    return { image: await sealChecked(step, disk) };
   },
 });

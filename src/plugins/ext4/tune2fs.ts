@@ -1,6 +1,7 @@
 /** Runs tune2fs on an open disk that was checked just before: what the superblock says, not where anything lies. */
 import * as z from "zod";
 import type { StepContext } from "../../engine/plugin/context.ts";
+import type { Disk } from "../../engine/plugin/disk.ts";
 import { MIB } from "./options.ts";
 
 /** What the kernel mounts with where nobody says otherwise (`s_default_mount_opts`, super.rst), as tune2fs names it. */
@@ -54,7 +55,7 @@ export interface Tuning {
 /** Nothing is run where nothing is to be changed. `blockSizeBytes` is the file system's. */
 export async function tune2fs(
   step: Pick<StepContext, "tool">,
-  file: string,
+  disk: Pick<Disk, "file">,
   tuning: Tuning,
   { blockSizeBytes, clock }: { blockSizeBytes: number; clock: Record<string, string> },
 ): Promise<void> {
@@ -65,7 +66,7 @@ export async function tune2fs(
     ...(tuning.reservedMiB === undefined ? [] : ["-r", `${blocksIn(tuning.reservedMiB, blockSizeBytes)}`]),
     ...(mountOptions === undefined ? [] : ["-o", [...NO_MOUNT_OPTIONS, ...mountOptions].join(",")]),
   ];
-  if (args.length > 0) await step.tool("tune2fs", [...args, file], { env: clock });
+  if (args.length > 0) await step.tool("tune2fs", [...args, await disk.file()], { env: clock });
 }
 
 export function blocksIn(mib: number, blockSizeBytes: number): number {

@@ -50,7 +50,10 @@ export const attachSource = defineResource({
   async acquire(step) {
     const { from, repair, read, checkSeconds } = step.inputs;
     const disk = await step.openDisk({ image: from, backing: read === "whole" ? "file" : "view" });
-    const facts = await checkSource(step, await disk.file(), { repair, timeoutMs: checkSeconds * 1000 });
+    const facts = await checkSource(step, disk, from, {
+      repair,
+      timeoutMs: checkSeconds * 1000,
+    });
     // Nothing of a source is to run or to open a device here; its modes and attributes can be read all the same.
     const options = ["nodev", "nosuid", "noexec"];
     // Another image of the same origin may be attached at the same time.

@@ -2,9 +2,12 @@
  * Finds out which file system a source has, and has it checked by that file system's own checker, on the view: the
  * kernel's code for mounting trusts what it reads far more than a checker does, and sees nothing that was not checked.
  */
+
+import type { ImageArtifact } from "../../engine/artifact.ts";
 import { ToolError, TplError } from "../../engine/errors.ts";
 import type { StepContext } from "../../engine/plugin/context.ts";
-import { clockOf, e2fsck, readSuperblock } from "../ext4/index.ts";
+import type { Disk } from "../../engine/plugin/disk.ts";
+import { checkOpened, readSuperblock } from "../ext4/index.ts";
 import { type FileSystemFacts, factsOf } from "./file-system-facts.ts";
 import {
   BTRFS_SUPERBLOCK,
@@ -14,7 +17,7 @@ import {
   XFS_SUPERBLOCK,
 } from "./foreign-superblock.ts";
 
-type Host = Pick<StepContext, "tool" | "log">;
+type Host = Pick<StepContext, "tool" | "log" | "hasFound" | "noteFound">;
 
 export interface CheckOptions {
   /** `preen`: what is safe; `yes`: whatever it takes. */
@@ -22,39 +25,25 @@ export interface CheckOptions {
   timeoutMs: number;
 }
 
-/** `file` is that of an open disk. Throws ToolError `fsck-failed`, `tool-missing`, `tool-timeout`; TplError `not-ext4`, `unknown-file-system`. */
+/** Nothing was written on `disk` since it was opened with `image`. Throws ToolError `fsck-failed`, `tool-missing`, `tool-timeout`; TplError `not-ext4`, `unknown-file-system`. */
 export async function checkSource(
   step: Host,
-  file: string,
+  disk: Pick<Disk, "file" | "read" | "sizeBytes">,
+  image: ImageArtifact,
   { repair, timeoutMs }: CheckOptions,
 ): Promise<FileSystemFacts> {
-  const foreign = await foreignFileSystem(step, file);
-  if (foreign) return await checkForeign(step, file, foreign, { repair, timeoutMs });
-  const clock = clockOf(await readSuperblock(step, file));
-  const { corrected } = await e2fsck(step, file, repair, clock, { timeoutMs });
+  const foreign = await foreignFileSystem(disk);
+  if (foreign) return await checkForeign(step, await disk.file(), foreign, { repair, timeoutMs });
+  const { corrected } = await checkOpened(step, disk, image, repair, { timeoutMs });
   if (corrected) step.log(REPAIRED);
-  return factsOf(await readSuperblock(step, file));
+  return factsOf(await readSuperblock(disk));
 }
 
 const REPAIRED = "the source was repaired on the view; the stored image is unchanged";
 
-async function foreignFileSystem(step: Host, file: string): Promise<ForeignFileSystem | undefined> {
-  return (
-    parseXfs(await readBytes(step, file, XFS_SUPERBLOCK)) ??
-    parseBtrfs(await readBytes(step, file, BTRFS_SUPERBLOCK))
-  );
-}
-
-/** By a tool: the engine's own process must never wait for a file that a run's disks serve. */
-async function readBytes(
-  step: Host,
-  file: string,
-  { offset, bytes }: { offset: number; bytes: number },
-): Promise<Buffer> {
-  const args = ["-An", "-v", "-tx1", "-j", `${offset}`, "-N", `${bytes}`, file];
-  // A disk that ends before `offset` is an error to od, and here one that is not of this kind.
-  const { stdout } = await step.tool("od", args, { quiet: true, accept: () => true });
-  return Buffer.from(stdout.replace(/\s+/g, ""), "hex");
+async function foreignFileSystem(disk: Pick<Disk, "read">): Promise<ForeignFileSystem | undefined> {
+  const bytesOf = ({ offset, bytes }: { offset: number; bytes: number }) => disk.read(offset, bytes);
+  return parseXfs(await bytesOf(XFS_SUPERBLOCK)) ?? parseBtrfs(await bytesOf(BTRFS_SUPERBLOCK));
 }
 
 /**

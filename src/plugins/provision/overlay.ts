@@ -8,7 +8,7 @@ import type { PlanContext, StepContext } from "../../engine/plugin/context.ts";
 import { image } from "../../engine/plugin/port.ts";
 import { defineStep, type PlanValues } from "../../engine/plugin/step.ts";
 import { staticBusybox } from "../../vm/initramfs.ts";
-import { clockOf, e2fsck, readSuperblock } from "../ext4/index.ts";
+import { checkOpened, clockOf, e2fsck, readSuperblock, sealChecked } from "../ext4/index.ts";
 import { isPlainPath } from "./debugfs.ts";
 import { type OverlayFile, provisioningFiles } from "./files.ts";
 import { writeFiles } from "./write-files.ts";
@@ -72,18 +72,17 @@ export const overlay = defineStep({
     const folder = await step.scratch();
     const busybox = await step.hostFile(await staticBusybox());
     const disk = await step.openDisk({ image });
-    const imageFile = await disk.file();
     // debugfs does not replay a journal: writing before a replay would be undone or worse by it.
-    const clock = clockOf(await readSuperblock(step, imageFile));
-    await e2fsck(step, imageFile, "preen", clock);
+    await checkOpened(step, disk, image, "preen");
+    const clock = clockOf(await readSuperblock(disk));
     const all = [
       ...provisioningFiles({ hostname, nameservers, busybox }),
       ...(await contentsOf(step, files)),
     ];
-    await writeFiles(step, imageFile, folder, all, Number(clock.SOURCE_DATE_EPOCH));
-    await e2fsck(step, imageFile, "check-only", clock);
+    await writeFiles(step, await disk.file(), folder, all, Number(clock.SOURCE_DATE_EPOCH));
+    await e2fsck(step, disk, "check-only");
     step.log(`${all.length} files laid over the image`);
-    return { image: await disk.seal() };
+    return { image: await sealChecked(step, disk) };
   },
 });
 

@@ -18,7 +18,7 @@ import { readLines } from "../../vm/lines.ts";
 import { type Machine, nbdSource, prepareBootFiles, startVm } from "../../vm/machine.ts";
 import { qemuVersion } from "../../vm/qemu-version.ts";
 import { archiveDate } from "../bootstrap/index.ts";
-import { clockOf, e2fsck, readSuperblock } from "../ext4/index.ts";
+import { e2fsck, sealChecked } from "../ext4/index.ts";
 import { INIT, OUTPUT_PORT, STATUS_PORT } from "./boot-scripts.ts";
 import { guestAptFiles } from "./guest-apt.ts";
 import { provisioningDisk } from "./provisioning-disk.ts";
@@ -60,10 +60,9 @@ export const run = defineStep({
     const disk = await step.openDisk({ image: step.inputs.image });
     const outcome = await provision(step, await bootMachine(step, nbdSource(disk)));
     if (outcome.exitCode !== 0) throw scriptFailed(step.inputs.script, outcome);
-    const file = await disk.file();
     // The guest made its root read-only, so the journal is empty; this proves it, and that the guest's kernel wrote no nonsense.
-    await e2fsck(step, file, "preen", clockOf(await readSuperblock(step, file)));
-    return { image: await disk.seal() };
+    await e2fsck(step, disk, "preen");
+    return { image: await sealChecked(step, disk) };
   },
 });
 

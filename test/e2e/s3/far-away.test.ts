@@ -127,7 +127,14 @@ test("it is served, exported, inspected and compared without a pull", async () =
   expect(s3.proxy.fetchedBytes).toBeLessThan(MIB);
 
   s3.proxy.reset();
-  const { stdout } = await machine("comparer").run("artifacts", "diff", "far:first", "far:changed", "--files", "--json");
+  const { stdout } = await machine("comparer").run(
+    "artifacts",
+    "diff",
+    "far:first",
+    "far:changed",
+    "--files",
+    "--json",
+  );
   expect(JSON.parse(stdout).files).toEqual([expect.objectContaining({ path: "/added", kind: "added" })]);
   expect(s3.proxy.fetchedBytes).toBeLessThan(0.05 * FILES * FILE_BYTES);
 

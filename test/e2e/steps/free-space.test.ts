@@ -9,6 +9,7 @@ import { e2fsck } from "../../../src/plugins/ext4/e2fsck.ts";
 import { clockOf } from "../../../src/plugins/ext4/fixed-clock.ts";
 import { readSuperblock } from "../../../src/plugins/ext4/read-superblock.ts";
 import { resizeToFree } from "../../../src/plugins/ext4/resize-to-free.ts";
+import { FileDisk } from "../../../src/testing/file-disk.ts";
 
 const MIB = 1024 * 1024;
 const GIB_IN_MIB = 1024;
@@ -98,9 +99,12 @@ describe("freeMiB", () => {
     run("mke2fs", "-q", "-F", "-t", "ext4", ...options, file);
     const diskBytes = 4 * TIB_IN_MIB * MIB;
     run("truncate", "-s", `${diskBytes}`, file);
-    const clock = clockOf(await readSuperblock(step, file));
-    await e2fsck(step, file, "preen", clock);
-    const after = await resizeToFree(step, file, { freeMiB, reservedMiB }, { diskBytes, clock });
+    const disk = new FileDisk(file, diskBytes, "read-write", () =>
+      Promise.reject(new Error("not sealed here")),
+    );
+    const clock = clockOf(await readSuperblock(disk));
+    await e2fsck(step, disk, "preen");
+    const after = await resizeToFree(step, disk, { freeMiB, reservedMiB }, clock);
     const available = availableMiB(file);
     expect(available).toBeGreaterThanOrEqual(freeMiB);
     expect(available).toBeLessThanOrEqual(freeMiB * 1.01);

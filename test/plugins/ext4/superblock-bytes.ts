@@ -9,7 +9,9 @@ export interface Fields {
   incompat?: number;
   blocksHigh?: number;
   label?: string;
+  lastMounted?: number;
   lastWritten?: number;
+  firstOrphan?: number;
 }
 
 export function superblockBytes(fields: Fields = {}): Buffer {
@@ -22,6 +24,7 @@ export function superblockBytes(fields: Fields = {}): Buffer {
   bytes.writeUInt32LE(fields.logBlockSize ?? 2, 0x18);
   bytes.writeUInt32LE(32_768, 0x20);
   bytes.writeUInt32LE(8192, 0x28);
+  bytes.writeUInt32LE(fields.lastMounted ?? 0, 0x2c);
   bytes.writeUInt32LE(fields.lastWritten ?? 1_600_000_000, 0x30);
   bytes.writeUInt16LE(fields.magic ?? 0xef53, 0x38);
   bytes.writeUInt16LE(1, 0x3a);
@@ -32,11 +35,7 @@ export function superblockBytes(fields: Fields = {}): Buffer {
   bytes.writeUInt32LE(0x1, 0x64);
   Buffer.from("00112233445566778899aabbccddeeff", "hex").copy(bytes, 0x68);
   bytes.write(fields.label ?? "root", 0x78);
+  bytes.writeUInt32LE(fields.firstOrphan ?? 0, 0xe8);
   bytes.writeUInt32LE(fields.blocksHigh ?? 0, 0x150);
   return bytes;
-}
-
-/** As `od -An -v -tx1` prints it. */
-export function hexDump(bytes: Buffer): string {
-  return bytes.toString("hex").replace(/../g, " $&");
 }
