@@ -2,7 +2,7 @@
  * The store's folder, as format 2 lays it out:
  *
  *     store.json        {"schema": "tplgraph.store/2"}
- *     packs/{index.sqlite, N.pack}   blobs/ab/cdef…    damaged/…    tmp/…
+ *     packs/{index.sqlite, N.pack, N.verified}   blobs/ab/cdef…    damaged/…    tmp/…
  *     records.sqlite    refs/NAME/TAG.json    runs/RUN/{started.json, NODE.log, record.json}
  *     journal/RUN.jsonl, holds/RUN.json: what goes on, and what it uses (image/host/journal-file.ts, image/holders.ts)
  *

@@ -10,11 +10,17 @@ import { raiseFormat } from "../layout.ts";
 import { looseBlobs } from "./loose.ts";
 import { Packs } from "./packs.ts";
 
+export interface FolderBlobsOptions {
+  readOnly?: boolean;
+  /** Milliseconds since the epoch; by the clock that files get their times from. */
+  now?: () => number;
+}
+
 /** `path` is the store's folder; what is missing in it is made on the first `put`. */
-export function folderBlobs(path: string, options: { readOnly?: boolean } = {}): BlobStore {
-  const readOnly = options.readOnly ?? false;
+export function folderBlobs(path: string, options: FolderBlobsOptions = {}): BlobStore {
+  const { readOnly = false, now = Date.now } = options;
   const loose = looseBlobs(path, { readOnly });
-  const packs = new Packs(path, { readOnly });
+  const packs = new Packs(path, { readOnly, now });
   const isLoose = (digest: Digest) => !packs.isOpen && loose.has(digest);
   let hasFormat = false;
   const prepareToWrite = () => {

@@ -6,7 +6,9 @@
 import { closeSync, openSync, read, readSync } from "node:fs";
 import { join } from "node:path";
 import { FastCalls } from "../../engine/fast-calls.ts";
+import { type FileIdentity, fileIdentity } from "./file-identity.ts";
 import { SlotDigests } from "./slot-digests.ts";
+import { rememberedSlots, rememberSlots, SETTLED_MS } from "./verified-packs.ts";
 
 /** 32 GiB of chunks; 16 MiB of memory for what they were found to hold. */
 const MAX_OPEN = 512;
@@ -16,16 +18,29 @@ export interface OpenPack {
   readonly opening: number;
   readonly descriptor: number;
   /**
-   * What was verified since it was opened. A pack's bytes are written once and its number is never used again, so what
-   * lay in a slot lies there as long as it can be read at all.
+   * What was verified since it was opened, or before and remembered. A pack's bytes are written once and its number is
+   * never used again, so what lay in a slot lies there as long as it can be read at all.
    */
   readonly whole: SlotDigests;
+  /** When it was opened. */
+  readonly identity: FileIdentity;
+  /** Whether a change after it was opened is sure to show in its identity. */
+  readonly isSettled: boolean;
+  /** Whether more was verified than is remembered. */
+  knowsMore: boolean;
   /** Reads under way in the thread pool. */
   uses: number;
 }
 
+interface PackFilesOptions {
+  readOnly: boolean;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
 export class PackFiles {
   readonly #folder: string;
+  readonly #options: PackFilesOptions;
   /** By their numbers, in the order of use, the oldest first. */
   readonly #open = new Map<number, OpenPack>();
   readonly #byOpening = new Map<number, OpenPack>();
@@ -33,8 +48,9 @@ export class PackFiles {
   #openings = 0;
 
   /** `folder`: the store's. */
-  constructor(folder: string) {
+  constructor(folder: string, options: PackFilesOptions) {
     this.#folder = folder;
+    this.#options = options;
   }
 
   /** Opened if it is not. Throws what `open` does: ENOENT for no such pack. */
@@ -95,8 +111,12 @@ export class PackFiles {
 
   #openPack(pack: number): OpenPack {
     const descriptor = openSync(packPath(this.#folder, pack), "r");
-    const file = { opening: ++this.#openings, descriptor, whole: new SlotDigests(), uses: 0 };
-    this.#byOpening.set(file.opening, file);
+    const identity = fileIdentity(descriptor);
+    const whole = rememberedSlots(this.#folder, pack, identity.text) ?? new SlotDigests();
+    const isSettled = identity.changedMs + SETTLED_MS < this.#options.now();
+    const opening = ++this.#openings;
+    const file: OpenPack = { opening, descriptor, identity, isSettled, whole, knowsMore: false, uses: 0 };
+    this.#byOpening.set(opening, file);
     return file;
   }
 
@@ -106,10 +126,17 @@ export class PackFiles {
   }
 
   #close(pack: number): void {
-    const { descriptor, opening } = this.#open.get(pack)!;
-    closeSync(descriptor);
-    this.#byOpening.delete(opening);
+    const file = this.#open.get(pack)!;
+    this.#remember(pack, file);
+    closeSync(file.descriptor);
+    this.#byOpening.delete(file.opening);
     this.#open.delete(pack);
+  }
+
+  #remember(pack: number, { descriptor, identity, isSettled, knowsMore, whole }: OpenPack): void {
+    if (this.#options.readOnly || !knowsMore || !isSettled) return;
+    const { text } = fileIdentity(descriptor);
+    if (text === identity.text) rememberSlots(this.#folder, pack, text, whole);
   }
 }
 

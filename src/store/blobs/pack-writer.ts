@@ -8,6 +8,7 @@ import { CHUNK_BYTES } from "../../engine/blobs.ts";
 import { storeFault, systemCode } from "../fault.ts";
 import { packPath } from "./pack-files.ts";
 import type { PackIndex, PlacedChunk } from "./pack-index.ts";
+import { WrittenSlots } from "./written-slots.ts";
 
 /** 64 MiB. */
 const CHUNKS_A_PACK = 1024;
@@ -18,6 +19,8 @@ interface OwnPack {
   pack: number;
   descriptor: number;
   nextSlot: number;
+  /** Absent where nobody has looked at what is appended. */
+  written: WrittenSlots | undefined;
 }
 
 interface Batch {
@@ -28,18 +31,25 @@ interface Batch {
 /** `gone`: garbage collection has dropped the pack, and nothing was entered. */
 export type EnterChunks = (chunks: readonly PlacedChunk[]) => "entered" | "gone";
 
+export interface PackWriterOptions {
+  /** Is given chunks of one pack. */
+  enter: EnterChunks;
+  /** `computed`: who appends a chunk has its digest from its bytes. `believed`: it is moved from where it lay. */
+  digests: "computed" | "believed";
+}
+
 export class PackWriter {
   readonly #folder: string;
   readonly #index: PackIndex;
-  readonly #enterChunks: EnterChunks;
+  readonly #options: PackWriterOptions;
   #own: OwnPack | undefined;
   #batch: Batch | undefined;
 
-  /** `folder`: the store's. `enter` is given chunks of one pack. */
-  constructor(folder: string, index: PackIndex, enter: EnterChunks) {
+  /** `folder`: the store's. */
+  constructor(folder: string, index: PackIndex, options: PackWriterOptions) {
     this.#folder = folder;
     this.#index = index;
-    this.#enterChunks = enter;
+    this.#options = options;
   }
 
   /**
@@ -49,12 +59,14 @@ export class PackWriter {
   append(digest: Uint8Array, data: Uint8Array): Promise<void> {
     const own = this.#ownPack();
     const slot = own.nextSlot;
+    if (!this.#batch) own.written?.beforeBatch();
     try {
       writeFully(own.descriptor, data, slot * CHUNK_BYTES);
     } catch (error) {
       throw storeFault(error, `write ${packPath(this.#folder, own.pack)}`);
     }
     own.nextSlot++;
+    own.written?.wrote(slot, digest);
     this.#batch ??= this.#newBatch();
     const { chunks, entered } = this.#batch;
     chunks.push({ digest, slot });
@@ -83,7 +95,8 @@ export class PackWriter {
     this.#batch = undefined;
     if (!batch) return;
     try {
-      while (this.#enterChunks(placed(this.#own!, batch)) === "gone") this.#moveToNewPack(batch);
+      this.#own!.written?.afterBatch();
+      while (this.#options.enter(placed(this.#own!, batch)) === "gone") this.#moveToNewPack(batch);
       batch.entered.resolve();
     } catch (error) {
       batch.entered.reject(error);
@@ -96,6 +109,7 @@ export class PackWriter {
     this.#own = undefined;
     try {
       const own = this.#ownPack();
+      own.written = undefined; // what is read back may have been changed
       const data = Buffer.allocUnsafeSlow(CHUNK_BYTES);
       for (const chunk of batch.chunks) {
         readSync(lost.descriptor, data, 0, CHUNK_BYTES, chunk.slot * CHUNK_BYTES);
@@ -109,15 +123,20 @@ export class PackWriter {
   }
 
   #finish(): void {
-    if (this.#own) closeSync(this.#own.descriptor);
+    const own = this.#own;
     this.#own = undefined;
+    if (!own) return;
+    own.written?.remember(this.#folder, own.pack);
+    closeSync(own.descriptor);
   }
 
   #ownPack(): OwnPack {
     while (!this.#own) {
       const pack = this.#index.newPack();
       const descriptor = createPack(this.#folder, pack);
-      if (descriptor !== undefined) this.#own = { pack, descriptor, nextSlot: 0 };
+      if (descriptor === undefined) continue;
+      const written = this.#options.digests === "computed" ? new WrittenSlots(descriptor) : undefined;
+      this.#own = { pack, descriptor, nextSlot: 0, written };
     }
     return this.#own;
   }

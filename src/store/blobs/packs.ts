@@ -29,10 +29,10 @@ export class Packs implements ChunkSource {
   #renewal: { digests: Buffer[]; gone: Promise<Set<Uint8Array>> } | undefined;
 
   /** `folder`: the store's. Nothing is opened or made before it is needed. */
-  constructor(folder: string, { readOnly }: { readOnly: boolean }) {
+  constructor(folder: string, options: { readOnly: boolean; now: () => number }) {
     this.#folder = folder;
-    this.#readOnly = readOnly;
-    this.files = new PackFiles(folder);
+    this.#readOnly = options.readOnly;
+    this.files = new PackFiles(folder, options);
   }
 
   /** Whether looking into the index costs no opening of it. */
@@ -127,7 +127,10 @@ export class Packs implements ChunkSource {
 
   #newWriter(): PackWriter {
     const index = this.#openedToWrite();
-    return new PackWriter(this.#folder, index, (chunks) => index.add(chunks, Date.now()));
+    return new PackWriter(this.#folder, index, {
+      enter: (chunks) => index.add(chunks, Date.now()),
+      digests: "computed",
+    });
   }
 
   #newRenewal() {
@@ -154,7 +157,7 @@ export class Packs implements ChunkSource {
     const data = into ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
     const filled = file && (await this.#readSlot(file, place, data));
     if (filled === CHUNK_BYTES && matches(digest, data)) {
-      file!.whole.set(place.slot, key);
+      noteWhole(file!, place.slot, key);
       return { data, file: file!, slot: place.slot };
     }
     // Somebody else may have written to the caller's memory: no reason to disown a chunk.
@@ -240,6 +243,12 @@ export class Packs implements ChunkSource {
     }
     return this.#index;
   }
+}
+
+function noteWhole(file: OpenPack, slot: number, digest: Buffer): void {
+  if (file.whole.holds(slot, digest, 0)) return;
+  file.whole.set(slot, digest);
+  file.knowsMore = true;
 }
 
 function makeFolder(path: string): void {

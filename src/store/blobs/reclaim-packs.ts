@@ -47,8 +47,11 @@ class PackMover {
 
   constructor(folder: string, index: PackIndex) {
     this.#index = index;
-    this.#files = new PackFiles(folder);
-    this.#writer = new PackWriter(folder, index, (chunks) => index.move(chunks, this.#from));
+    this.#files = new PackFiles(folder, { readOnly: false, now: Date.now });
+    this.#writer = new PackWriter(folder, index, {
+      enter: (chunks) => index.move(chunks, this.#from),
+      digests: "believed",
+    });
   }
 
   /** Moves all that is in `pack` now. What is damaged is moved as it is: whoever reads it finds out. */
@@ -79,12 +82,13 @@ function slotsOf(folder: string, pack: number): number {
   return Math.ceil(bytes / CHUNK_BYTES);
 }
 
-/** A pack is in the index before it is a file: one that is not there was dropped, and its removal cut short. */
+/** A pack is in the index before it is a file: one that is not there was dropped, and its removal cut short. With what was remembered of it. */
 function removeUnknown(folder: string, index: PackIndex): void {
   const names = readdirSync(join(folder, "packs"));
-  const known = new Set(index.packs().map(({ pack }) => `${pack}.pack`));
+  const known = new Set(index.packs().map(({ pack }) => `${pack}`));
   for (const name of names) {
-    if (!name.endsWith(".pack") || known.has(name)) continue;
+    const [, pack] = /^(\d+)\.(?:pack|verified)$/.exec(name) ?? [];
+    if (pack === undefined || known.has(pack)) continue;
     try {
       rmSync(join(folder, "packs", name), { force: true });
     } catch (error) {

@@ -1,4 +1,5 @@
 /** Of one pack: which chunk each of its slots was found to hold, byte for byte. */
+
 export const DIGEST_BYTES = 32;
 /** Of a whole pack. */
 const USUAL_SLOTS = 1024;
@@ -6,24 +7,33 @@ const USUAL_SLOTS = 1024;
 export class SlotDigests {
   /** 32 bytes a slot; zeros where nothing is known. */
   #bytes: Buffer;
+  /** Slots from here on were never set. */
+  #end: number;
 
-  constructor(bytes: Buffer = Buffer.alloc(USUAL_SLOTS * DIGEST_BYTES)) {
-    this.#bytes = bytes;
+  /** `known`: as `toBytes` gave it. */
+  constructor(known: Buffer = Buffer.alloc(0)) {
+    this.#end = Math.floor(known.length / DIGEST_BYTES);
+    this.#bytes = Buffer.alloc(Math.max(USUAL_SLOTS, this.#end) * DIGEST_BYTES);
+    known.copy(this.#bytes, 0, 0, this.#end * DIGEST_BYTES);
   }
 
   /** Whether the slot was found to hold the chunk whose digest stands at `place` of `digests`. */
   holds(slot: number, digests: Buffer, place: number): boolean {
-    const at = slot * DIGEST_BYTES;
+    if (slot < 0 || slot >= this.#end || place < 0) return false;
     const from = place * DIGEST_BYTES;
-    const isWithin = (start: number, bytes: Buffer) => start >= 0 && start + DIGEST_BYTES <= bytes.length;
-    if (!isWithin(at, this.#bytes) || !isWithin(from, digests)) return false;
-    return this.#bytes.compare(digests, from, from + DIGEST_BYTES, at, at + DIGEST_BYTES) === 0;
+    const to = from + DIGEST_BYTES;
+    if (to > digests.length) return false;
+    return this.#bytes.compare(digests, from, to, slot * DIGEST_BYTES, (slot + 1) * DIGEST_BYTES) === 0;
   }
 
   set(slot: number, digest: Uint8Array): void {
     const at = slot * DIGEST_BYTES;
-    if (at + DIGEST_BYTES > this.#bytes.length)
-      this.#bytes = Buffer.concat([this.#bytes], 2 * (at + DIGEST_BYTES));
+    if (at >= this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes], 2 * (at + DIGEST_BYTES));
     this.#bytes.set(digest, at);
+    this.#end = Math.max(this.#end, slot + 1);
+  }
+
+  toBytes(): Buffer {
+    return this.#bytes.subarray(0, this.#end * DIGEST_BYTES);
   }
 }

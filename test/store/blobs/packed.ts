@@ -1,8 +1,9 @@
 /** Packs behind the store's back. */
+import { randomBytes } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { Digest } from "../../../src/engine/artifact.ts";
-import { CHUNK_BYTES } from "../../../src/engine/blobs.ts";
-import { hexOf } from "../../../src/store/blobs/digest.ts";
+import { type BlobStore, CHUNK_BYTES } from "../../../src/engine/blobs.ts";
+import { digestOf, hexOf } from "../../../src/store/blobs/digest.ts";
 import { packPath } from "../../../src/store/blobs/pack-files.ts";
 import { PackIndex, type Place } from "../../../src/store/blobs/pack-index.ts";
 
@@ -21,4 +22,26 @@ export function overwriteInPack(folder: string, digest: Digest, content: Uint8Ar
   const descriptor = openSync(packPath(folder, pack), "r+");
   writeSync(descriptor, content, 0, content.byteLength, slot * CHUNK_BYTES);
   closeSync(descriptor);
+}
+
+export function newChunks(count: number): [Digest, Buffer][] {
+  return Array.from({ length: count }, () => {
+    const data = randomBytes(CHUNK_BYTES);
+    return [digestOf(data), data];
+  });
+}
+
+export async function putChunks(blobs: BlobStore, count: number): Promise<Map<Digest, Buffer>> {
+  const chunks = newChunks(count);
+  await Promise.all(chunks.map(([digest, data]) => blobs.put(digest, data)));
+  return new Map(chunks);
+}
+
+export async function readPart(
+  blobs: BlobStore,
+  digest: Digest,
+  offset: number,
+  into: Buffer,
+): Promise<void> {
+  await blobs.chunks!(Buffer.from(hexOf(digest), "hex")).read(0, offset, into);
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import {
   appendFileSync,
   existsSync,
@@ -19,7 +18,7 @@ import { folderBlobs } from "../../../src/store/blobs/folder.ts";
 import { packPath } from "../../../src/store/blobs/pack-files.ts";
 import { PackIndex } from "../../../src/store/blobs/pack-index.ts";
 import { scratchFolder } from "../scratch.ts";
-import { overwriteInPack, placeOf } from "./packed.ts";
+import { newChunks, overwriteInPack, placeOf, putChunks, readPart } from "./packed.ts";
 
 const LATER_MS = Date.now() + 24 * 3600 * 1000;
 
@@ -290,23 +289,6 @@ function open(path: string, options: { readOnly?: boolean } = {}): BlobStore {
   const blobs = folderBlobs(path, options);
   onTestFinished(() => blobs.close?.());
   return blobs;
-}
-
-function newChunks(count: number): [Digest, Buffer][] {
-  return Array.from({ length: count }, () => {
-    const data = randomBytes(CHUNK_BYTES);
-    return [digestOf(data), data];
-  });
-}
-
-async function putChunks(blobs: BlobStore, count: number): Promise<Map<Digest, Buffer>> {
-  const chunks = newChunks(count);
-  await Promise.all(chunks.map(([digest, data]) => blobs.put(digest, data)));
-  return new Map(chunks);
-}
-
-async function readPart(blobs: BlobStore, digest: Digest, offset: number, into: Buffer): Promise<void> {
-  await blobs.chunks!(Buffer.from(hexOf(digest), "hex")).read(0, offset, into);
 }
 
 async function expectWhole(blobs: BlobStore, chunks: ReadonlyMap<Digest, Buffer>): Promise<void> {
