@@ -27,6 +27,7 @@ import { canonicalJson, sha256 } from "../engine/key/canonical.ts";
 import { fileIdentity } from "../engine/key/tool-version.ts";
 import type { Remembered } from "../engine/plan/remembered.ts";
 import type { StepTypes } from "../engine/plugin/plugin.ts";
+import { beFrugal } from "./frugal-heap.ts";
 
 /** The first line of a kept graph; the second is the graph. */
 interface Header {
@@ -52,6 +53,8 @@ export interface KeptCompilation extends Compilation {
 
 /** A file changed less than this long ago may change again without its times showing it. */
 const RACY_MS = 2000;
+/** Of some 10,000 steps. */
+const LARGE_CHARS = 2 * 1024 * 1024;
 /** Files; beyond this many the oldest go. */
 const MAX_KEPT = 128;
 
@@ -92,6 +95,7 @@ async function readKept(
 ): Promise<Pick<KeptCompilation, "graph" | "memory"> | undefined> {
   try {
     const text = readFileSync(path, "utf8");
+    if (text.length > LARGE_CHARS) beFrugal();
     const end = text.indexOf("\n");
     const { id, files, implementations } = JSON.parse(text.slice(0, end)) as Header;
     if (!files.every(isSame)) return undefined;

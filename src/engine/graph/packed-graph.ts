@@ -25,6 +25,9 @@ const WHOLE: string[] = [];
 /** How a binding is written in the row of numbers. */
 const BINDING = { node: 0, literal: 1, other: 2 } as const;
 
+/** Of a node with no further fields. */
+const NOTHING = -1;
+
 export function packGraph(graph: Graph): string {
   const { nodes, ...rest } = graph;
   const words = new Words();
@@ -49,8 +52,9 @@ export function packGraph(graph: Graph): string {
     else put(BINDING.other, packed.others.push(more) - 1);
     putPosition(where);
   };
-  for (const { id: _, uses, folder, needs, where, inputs, ...more } of nodes) {
-    put(words.numberOf(uses), words.numberOf(folder), packed.others.push(more) - 1);
+  for (const { id: _, uses, kind, folder, needs, where, inputs, ...more } of nodes) {
+    put(words.numberOf(uses), words.numberOf(kind), words.numberOf(folder));
+    put(Object.keys(more).length === 0 ? NOTHING : packed.others.push(more) - 1);
     putPosition(where);
     put(needs.length);
     for (const need of needs) put(places.get(need)!);
@@ -70,10 +74,10 @@ export function unpackGraph(text: string): Graph {
   let at = 0;
   const next = () => numbers[at++]!;
   const word = () => words[next()]!;
+  // Each object is written out whole: what is added to one later takes a second object, which is half as large again.
   const position = (): Position => {
-    const where: Position = { file: word(), line: next(), column: next() };
-    const length = next();
-    return length === 0 ? where : { ...where, length };
+    const [file, line, column, length] = [word(), next(), next(), next()];
+    return length === 0 ? { file, line, column } : { file, line, column, length };
   };
   const binding = (): InputBinding => {
     switch (next()) {
@@ -86,8 +90,8 @@ export function unpackGraph(text: string): Graph {
     }
   };
   const nodes = ids.map((id): GraphNode => {
-    const [uses, folder] = [word(), word()];
-    const more = others[next()] as Pick<GraphNode, "kind">;
+    const [uses, kind, folder] = [word(), word() as GraphNode["kind"], word()];
+    const more = others[next()];
     const where = position();
     const needs = Array.from({ length: next() }, () => ids[next()]!);
     const inputs: Record<string, InputBinding> = {};
@@ -95,7 +99,8 @@ export function unpackGraph(text: string): Graph {
       const name = word();
       inputs[name] = binding();
     }
-    return { id, uses, inputs, needs, folder, where, ...more };
+    const node: GraphNode = { id, uses, kind, inputs, needs, folder, where };
+    return more ? { ...node, ...more } : node;
   });
   return { ...(rest as Omit<Graph, "nodes">), nodes };
 }

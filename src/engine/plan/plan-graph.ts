@@ -69,7 +69,10 @@ async function forward(
     if (!wanted.has(node.id)) pass.nodes.set(node.id, { ...base, fate: "unneeded", key: null });
     else if (hit) {
       pass.known.set(node.id, { kind: "artifact", outputs: hit.outputs });
-      pass.nodes.set(node.id, { ...base, fate: "hit", ...hit });
+      const { key, outputs, lastSeconds } = hit;
+      // Written out in one, an object takes two thirds of what a spread one does: a large graph is mostly these.
+      const known = { id, uses, kind, needs, fate: "hit" as const, key, outputs, lastSeconds, ...marks };
+      pass.nodes.set(node.id, known);
     } else if (!inputsKnown(node, pass.known))
       pass.nodes.set(node.id, { ...base, fate: "pending", key: null, reason: UPSTREAM });
     else pass.nodes.set(node.id, { ...base, ...(await fateOf(node, pass, damaged, evaluations, options)) });

@@ -77,15 +77,16 @@ export class Recollection {
   }
 
   /** What the store has of an artifact node, where that can be told without asking it. */
-  hitOf(node: GraphNode): (RememberedNode & { outputs: Record<string, Artifact> }) | undefined {
-    const remembered = this.#nodes.get(node.id);
-    if (!remembered?.outputs || !this.#pure.has(node.uses)) return undefined;
+  hitOf(node: GraphNode): Required<RememberedNode> | undefined {
+    const { key, outputs, lastSeconds } = this.#nodes.get(node.id) ?? {};
+    if (key === undefined || !outputs || lastSeconds === undefined) return undefined;
+    if (!this.#pure.has(node.uses)) return undefined;
     for (const input of Object.values(node.inputs)) {
       if (input.from === "ref") return undefined;
       if (input.from === "node" && !this.#same.has(input.node)) return undefined;
     }
     this.#same.add(node.id);
-    return remembered as RememberedNode & { outputs: Record<string, Artifact> };
+    return { key, outputs, lastSeconds };
   }
 
   /** A node was evaluated after all: a resource, or an artifact that is a hit with these outputs. */

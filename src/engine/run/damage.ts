@@ -12,12 +12,12 @@ import type { EngineStore } from "../store.ts";
 import type { Built } from "./build-node.ts";
 import type { RunEvent, Unstamped } from "./event.ts";
 import type { Leases } from "./leases.ts";
-import type { NodeState } from "./node-state.ts";
+import type { NodeState, NodeStates } from "./node-state.ts";
 
 /** The run as far as mending it needs it. */
 export interface MendedRun {
   graph: Graph;
-  states: ReadonlyMap<string, NodeState>;
+  states: NodeStates;
   /** What nodes have made; what is made again takes the old one's place. */
   known: Map<string, Known>;
   leases: Leases;

@@ -18,7 +18,7 @@ import type { RunEvent, Unstamped } from "./event.ts";
 import { JobSlots } from "./job-slots.ts";
 import { Leases } from "./leases.ts";
 import { nameOutputs } from "./name-outputs.ts";
-import { mayRun, type NodeState, nodeStates, resultsOf } from "./node-state.ts";
+import { mayRun, type NodeState, NodeStates } from "./node-state.ts";
 import type { CacheRecord, NodeResult, NodeStatus, Placement, RunRecord } from "./record.ts";
 import { newRunId } from "./run-id.ts";
 import type { CleanupFailure } from "./scope.ts";
@@ -63,7 +63,7 @@ class Execution {
   readonly #options: ExecuteOptions;
   readonly #run: string;
   readonly #abort = new AbortController();
-  readonly #states: ReadonlyMap<string, NodeState>;
+  readonly #states: NodeStates;
   readonly #known = new Map<string, Known>();
   readonly #ready: NodeState[] = [];
   readonly #leases: Leases;
@@ -91,9 +91,9 @@ class Execution {
     this.#run = options.run ?? newRunId(options.now());
     this.#jobs = new JobSlots(options.jobs ?? availableParallelism());
     this.#keepsEvents = !options.store.readOnly && plan.nodes.some(mayRun);
-    this.#states = nodeStates(plan);
+    this.#states = new NodeStates(plan);
     this.#unsettled = this.#states.size;
-    for (const state of this.#states.values()) if (state.waiting === 0) this.#becomeReady(state);
+    for (const state of this.#states.all()) if (state.waiting === 0) this.#becomeReady(state);
     this.#builder = new NodeBuilder({
       run: this.#run,
       store: options.store,
@@ -107,7 +107,8 @@ class Execution {
       onScopeClosed: (released, failures) => this.#scopeClosed(released, failures),
       ...(options.onError ? { onError: options.onError } : {}),
     });
-    const running = [...this.#states.values()]
+    const running = this.#states
+      .all()
       .filter(({ planned }) => mayRun(planned))
       .map(({ node }) => node);
     this.#leases = new Leases(plan.graph.nodes, running, {
@@ -351,7 +352,7 @@ class Execution {
   }
 
   #settle(state: NodeState): void {
-    for (const dependent of state.dependents) if (--dependent.waiting === 0) this.#becomeReady(dependent);
+    this.#states.settled(state, (dependent) => this.#becomeReady(dependent));
     if (--this.#unsettled === 0) this.#finished.resolve();
   }
 
@@ -386,7 +387,7 @@ class Execution {
 
   async #conclude(begun: number, startedAt: string): Promise<RunRecord> {
     const { store, now } = this.#options;
-    const { nodes, counts, addedBytes } = resultsOf(this.#states);
+    const { nodes, counts, addedBytes } = this.#states.results();
     const ok = counts.failed + counts.cancelled + counts.skipped === 0;
     const outputs = ok ? this.#outputs() : {};
     const tags = ok && Object.keys(outputs).length > 0 && !store.readOnly ? (this.#options.tags ?? []) : [];
