@@ -19,6 +19,9 @@ export interface InodeFacts {
   uid: number;
   gid: number;
   sizeBytes: number;
+  links: number;
+  /** Without extended attributes, and without a flag that says more than where its content lies. */
+  isPlain: boolean;
   /** Of a symlink whose target is in its inode (up to 59 bytes). */
   linkTarget?: string;
 }
@@ -129,6 +132,19 @@ export function parseStat(text: string): InodeFacts | undefined {
     uid: Number(owner?.[1] ?? 0),
     gid: Number(owner?.[2] ?? 0),
     sizeBytes: Number(owner?.[3] ?? 0),
+    links: Number(/^Links: (\d+)/m.exec(text)?.[1] ?? 0),
+    isPlain: isPlain(text),
     ...(link ? { linkTarget: link[1]! } : {}),
   };
+}
+
+/** EXT4_EXTENTS_FL and EXT4_INLINE_DATA_FL (inodes.rst, `i_flags`). */
+const LAYOUT_FLAGS = 0x1008_0000;
+
+function isPlain(text: string): boolean {
+  const flags = Number(/ Flags: (0x[0-9a-f]+)/.exec(text)?.[1] ?? LAYOUT_FLAGS + 1);
+  const attributes = /^Extended attributes:\n((?: {2}.*\n?)*)/m.exec(text)?.[1] ?? "";
+  // Content that lies in the inode is kept as an attribute.
+  const foreign = attributes.split("\n").some((line) => line !== "" && !line.startsWith("  system.data "));
+  return (flags & ~LAYOUT_FLAGS) === 0 && !foreign && /^File ACL: 0$/m.test(text);
 }

@@ -73,15 +73,16 @@ export const overlay = defineStep({
     const busybox = await step.hostFile(await staticBusybox());
     const disk = await step.openDisk({ image });
     // debugfs does not replay a journal: writing before a replay would be undone or worse by it.
-    await checkOpened(step, disk, image, "preen");
+    const { written } = await checkOpened(step, disk, image, "preen");
     const clock = clockOf(await readSuperblock(disk));
     const all = [
       ...provisioningFiles({ hostname, nameservers, busybox }),
       ...(await contentsOf(step, files)),
     ];
-    await writeFiles(step, await disk.file(), folder, all, Number(clock.SOURCE_DATE_EPOCH));
+    const changed = await writeFiles(step, await disk.file(), folder, all, Number(clock.SOURCE_DATE_EPOCH));
+    step.log(`${all.length} files laid over the image, ${all.length - changed} of them were there already`);
+    if (changed === 0 && !written) return { image };
     await e2fsck(step, disk, "check-only");
-    step.log(`${all.length} files laid over the image`);
     return { image: await sealChecked(step, disk) };
   },
 });

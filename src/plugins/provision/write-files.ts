@@ -4,8 +4,8 @@
  * `resolveParents`, with the image's root as the root. Needs no privileges and no device, and the same input gives
  * the same bytes, with `clockSeconds` for the time of what is written.
  *
- * A name that exists is unlinked, not written through: its hard links keep their content. Everything else in
- * the image stays as it is, extended attributes too.
+ * What is there already just as it is to be is left. Any other name that exists is unlinked, not written through: its
+ * hard links keep their content. Everything else in the image stays as it is, extended attributes too.
  */
 import { writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -20,10 +20,12 @@ import {
   statPaths,
 } from "./debugfs.ts";
 import type { OverlayFile } from "./files.ts";
+import { unchangedFiles } from "./unchanged.ts";
 
 /**
  * Writes `files` into the file system in `imageFile`, which must be clean. `folder` is scratch,
- * `clockSeconds` counts since 1970 and is not 0, which debugfs takes for "now". Throws TplError
+ * `clockSeconds` counts since 1970 and is not 0, which debugfs takes for "now". Returns how many were not there just so
+ * already: with 0, nothing was written. Throws TplError
  * `overlay-conflict` (a directory where a file goes, the other way round, or a symlink to a name that cannot be written), `overlay-loop` (symlinks in a
  * circle), `overlay-failed`, `disk-too-small`.
  */
@@ -33,18 +35,22 @@ export async function writeFiles(
   folder: string,
   files: readonly OverlayFile[],
   clockSeconds: number,
-): Promise<void> {
+): Promise<number> {
   const image = new ImageTree(host, imageFile, folder);
   await image.look(files.flatMap((file) => ancestors(file.path)));
   const placed: OverlayFile[] = [];
   for (const file of files) placed.push({ ...file, path: await resolveParents(image, file.path) });
   const last = new Map(placed.map((file) => [file.path, file]));
   await image.look([...last.keys()]);
+  const found = { files: [...last.values()], at: (path: string) => image.at(path) };
+  const unchanged = await unchangedFiles(host, imageFile, folder, found);
+  const changed = [...last.values()].filter((file) => !unchanged.has(file));
+  if (changed.length === 0) return 0;
 
   const commands: string[] = [];
   const made = new Set<string>();
   let contents = 0;
-  for (const file of last.values()) {
+  for (const file of changed) {
     commands.push(...makeParents(image, made, dirname(file.path)));
     const found = image.at(file.path);
     if (found?.type === "directory" && file.kind !== "dir")
@@ -70,7 +76,8 @@ export async function writeFiles(
     commands.push(...ownership(file));
   }
   await runDebugfs(host, imageFile, folder, commands, { access: "write", clockSeconds });
-  await verify(host, imageFile, folder, [...last.values()]);
+  await verify(host, imageFile, folder, changed);
+  return changed.length;
 }
 
 /** `/a`, `/a/b` and `/a/b/c` for `/a/b/c`. */

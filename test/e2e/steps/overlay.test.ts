@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -87,12 +96,30 @@ describe("provision/overlay", () => {
     expect(debugfs(bench, image, "stat /etc/motd")).toMatch(/Mode: +0600/);
   });
 
-  it("gives the same bytes again, also over its own result", async () => {
+  it("gives the same bytes again, and leaves an image that has it all as it is", async () => {
     await using bench = await stepBench();
     const files = [{ path: "/etc/motd", content: "hello\n" }];
-    const once = await overlaid(bench, files);
-    const twice = await overlaid(bench, files, once);
-    expect(await overlaid(bench, files, once)).toEqual(twice);
+    const source = await imageOfRoot(bench);
+    const once = await overlaid(bench, files, source);
+    expect(await overlaid(bench, files, source)).toEqual(once);
+    expect(await overlaid(bench, files, once)).toEqual(once);
+  });
+
+  it.each([
+    ["an attribute", "ea_set /etc/motd user.note changed", "ea_list /etc/motd", /user\.note/],
+    ["a flag", "set_inode_field /etc/motd flags 0x80010", "stat /etc/motd", /Flags: 0x80010/],
+    ["a second name", "link /etc/motd /etc/other", "stat /etc/motd", /Links: 2/],
+    ["other content", "punch /etc/motd 0 0", "cat /etc/motd", /\0/],
+  ])("writes a file again that has %s", async (_, change, look, sign) => {
+    await using bench = await stepBench();
+    const files = [{ path: "/etc/motd", content: "hello\n" }];
+    const changed = join(bench.folder, "changed.ext4");
+    copyFileSync(bench.imagePath(await overlaid(bench, files)), changed);
+    execFileSync("debugfs", ["-w", "-R", change, changed], { stdio: "ignore" });
+    execFileSync("sh", ["-c", 'e2fsck -fy "$0" || [ $? -eq 1 ]', changed], { stdio: "ignore" });
+    const image = await bench.putImage(changed);
+    expect(debugfs(bench, image, look)).toMatch(sign);
+    expect(debugfs(bench, await overlaid(bench, files, image), look)).not.toMatch(sign);
   });
 
   it.each([

@@ -26,7 +26,30 @@ describe("debugfs' stat", () => {
       uid: 70000,
       gid: 5,
       sizeBytes: 4096,
+      links: 4,
+      isPlain: true,
     });
+  });
+
+  it.each([
+    ["an ACL in a block of its own", "File ACL: 0", "File ACL: 4711"],
+    ["a flag", "Flags: 0x0", "Flags: 0x10"],
+    [
+      "an attribute",
+      "Inode checksum",
+      "Extended attributes:\n  security.capability (20) = 01\nInode checksum",
+    ],
+  ])("tells of %s", (_, plain, other) => {
+    expect(parseStat(SYMLINK)).toMatchObject({ links: 1, isPlain: true });
+    expect(parseStat(SYMLINK.replace(plain, other))).toMatchObject({ isPlain: false });
+  });
+
+  it("takes content in the inode for no attribute", () => {
+    const text = SYMLINK.replace("0x0\n", "0x10000000\n").replace(
+      "Inode ch",
+      "Extended attributes:\n  system.data (7)\nInode ch",
+    );
+    expect(parseStat(text)).toMatchObject({ isPlain: true });
   });
 
   it("tells a symlink's target", () => {
