@@ -1,39 +1,50 @@
 /**
- * Bundles the command: what any start of it loads comes from one file, since Node spends more on finding and linking
- * some 340 modules than on running them (docs/performance.md, "A cached run"). The library, the plugins' folders (keys
- * cover what is in them) and the disk host stay as tsc wrote them.
+ * Bundles the command and the disk host: what any start of them loads comes from one file each, since Node spends more
+ * on finding and linking some 340 modules than on running them (docs/performance.md, "A cached run"). The library and
+ * the plugins' folders (keys cover what is in them) stay as tsc wrote them.
  */
+import { dirname, posix } from "node:path";
 import { defineConfig, type Plugin, type RolldownOptions } from "rolldown";
 
 /**
- * By the end of the path: where dist/cli/ finds what stays a module of its own. `errors` because a plugin of others
- * imports it by way of `tplgraph/plugin`, and a class must be the same one on both sides; the hasher and the services
- * of a run because they start programs and threads that lie beside them.
+ * What stays a module of its own in dist/. `errors` because a plugin of others imports it by way of `tplgraph/plugin`,
+ * and a class must be the same one on both sides; the hasher and the services of a run because they start programs and
+ * threads that lie beside them.
  */
-const OUTSIDE: Readonly<Record<string, string>> = {
-  "cli/program.ts": "./program.js",
-  "engine/errors.ts": "../engine/errors.js",
-  "image/hash/hasher.ts": "../image/hash/hasher.js",
-  "run-services.ts": "../run-services.js",
-  "store/objects/s3.ts": "../store/objects/s3.js",
-  "store/records/redis.ts": "../store/records/redis.js",
-};
+const OUTSIDE = [
+  "cli/program",
+  "engine/errors",
+  "image/hash/hasher",
+  "run-services",
+  "store/objects/s3",
+  "store/records/redis",
+];
 
-const outside: Plugin = {
-  name: "outside",
-  async resolveId(source, importer) {
-    if (importer === undefined) return null;
-    const found = await this.resolve(source, importer, { skipSelf: true });
-    const end = Object.keys(OUTSIDE).find((path) => found?.id.endsWith(`/src/${path}`));
-    return end === undefined ? null : { id: OUTSIDE[end]!, external: true };
-  },
-};
+/** `entry`: of the bundle, without `src/` and the suffix. */
+function outside(entry: string): Plugin {
+  return {
+    name: "outside",
+    async resolveId(source, importer) {
+      if (importer === undefined) return null;
+      const found = await this.resolve(source, importer, { skipSelf: true });
+      const module = OUTSIDE.find((path) => found?.id.endsWith(`/src/${path}.ts`));
+      if (module === undefined) return null;
+      const path = posix.relative(dirname(entry), `${module}.js`);
+      return { id: path.startsWith(".") ? path : `./${path}`, external: true };
+    },
+  };
+}
 
 /** Loaded seldom, and from node_modules. */
 const SELDOM = [/^@aws-sdk\//, /^@redis\//, /^@smithy\//, "@viz-js/viz", "cosmiconfig", "execa", "pino"];
 
-function bundle(input: string): RolldownOptions {
-  return { input, platform: "node", external: SELDOM, plugins: [outside] };
+function bundle(entry: string): RolldownOptions {
+  return { input: `src/${entry}.ts`, platform: "node", external: SELDOM, plugins: [outside(entry)] };
+}
+
+/** In one file, where a module still runs only when it is first imported. */
+function inOneFile(entry: string): RolldownOptions {
+  return { ...bundle(entry), output: { file: `dist/${entry}.js`, codeSplitting: false } };
 }
 
 /** A page's script: in one piece, since a page holds it between its own tags. */
@@ -48,14 +59,13 @@ function page(name: string): RolldownOptions {
 export default defineConfig([
   // Apart, and in parts: an old Node must be able to read it, to say that it is too old.
   {
-    ...bundle("src/cli/main.ts"),
+    ...bundle("cli/main"),
     output: { dir: "dist/cli", chunkFileNames: "[name].js" },
   },
-  // In one file, where a module still runs only when it is first imported.
-  {
-    ...bundle("src/cli/program.ts"),
-    output: { file: "dist/cli/program.js", codeSplitting: false },
-  },
+  inOneFile("cli/program"),
+  inOneFile("image/host/client"),
+  inOneFile("image/host/main"),
+  inOneFile("store/blobs/host-blobs"),
   page("main"),
   page("overview"),
 ]);

@@ -8,7 +8,7 @@ export function runServices(
   store: Pick<Store, "path" | "sharing">,
   log?: (line: string) => void,
 ): StartServices {
-  const module = new URL(`./store/blobs/open${extname(import.meta.url)}`, import.meta.url).href;
+  const module = new URL(`./store/blobs/host-blobs${extname(import.meta.url)}`, import.meta.url).href;
   const shared = store.sharing?.options;
   // Records are not its to read, and their URL may have a password.
   const blobs = {

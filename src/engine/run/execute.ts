@@ -23,7 +23,7 @@ import type { CacheRecord, NodeResult, NodeStatus, Placement, RunRecord } from "
 import { newRunId } from "./run-id.ts";
 import type { CleanupFailure } from "./scope.ts";
 import type { Services, StartServices } from "./services.ts";
-import { cancelled } from "./tool.ts";
+import { cancelled, prepareTools } from "./tool.ts";
 
 export interface ExecuteOptions extends EvaluateOptions {
   startServices: StartServices;
@@ -364,6 +364,7 @@ class Execution {
   }
 
   async #startServices(): Promise<Services> {
+    prepareTools();
     const services = await this.#options.startServices(this.#run);
     services.died?.then((reason) => {
       if (this.#closing || this.#abort.signal.aborted) return;

@@ -88,6 +88,11 @@ export async function runTool(
   }
 }
 
+/** Loads what runs tools, ahead of the first one: it takes as long as a small tool. */
+export function prepareTools(): void {
+  import("execa").catch(() => {}); // the first tool tells
+}
+
 function howItEnded(
   exitCode: number | null,
   signal: string | undefined,

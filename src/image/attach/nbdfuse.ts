@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { TplError } from "../../engine/errors.ts";
 import { argumentsOf, processIds, signalProcess } from "../process/process-list.ts";
 import { isMounted } from "./mountinfo.ts";
@@ -22,15 +23,20 @@ export interface NbdfuseOptions {
   signal?: AbortSignal;
 }
 
+/** Those that this process started and that have not ended, by the path they serve. */
+const ownChildren = new Map<string, Promise<unknown>>();
+
 /** Resolves once `path` can be opened. Its process stays until `detachNbdfuse`. */
 export async function attachNbdfuse(options: NbdfuseOptions): Promise<void> {
   const { uri, path } = options;
   const pidFile = `${path}.pid`;
   const mode = options.readOnly ? ["--readonly"] : [];
   const tool = startSystemTool("nbdfuse", [...mode, "--pidfile", pidFile, path, uri]);
+  ownChildren.set(path, tool.ended);
   let ended = false;
   const failure = tool.ended.then((error) => {
     ended = true;
+    ownChildren.delete(path);
     return error;
   });
   // It writes its pid file when it is ready. Looking at `path` itself would wait for a process that waits for us.
@@ -47,6 +53,12 @@ export async function attachNbdfuse(options: NbdfuseOptions): Promise<void> {
  * Nothing happens where nothing is attached. Throws ToolError when the file is still open somewhere.
  */
 export async function detachNbdfuse(path: string, signal?: AbortSignal): Promise<void> {
+  // Our own child tells by itself when it has ended: nobody need look through all processes for it.
+  const own = ownChildren.get(path);
+  if (own) {
+    await unmountFuse(path, signal);
+    if (await endsWithin(own, EXIT_TIMEOUT_MS, signal)) return;
+  }
   // Again and again: one that was just being started mounts after we looked.
   const gone = async () => {
     await unmountFuse(path, signal);
@@ -61,6 +73,21 @@ export async function detachNbdfuse(path: string, signal?: AbortSignal): Promise
     message: `nbdfuse over ${path} does not end`,
     hint: "tplgraph cleanup tries again",
   });
+}
+
+async function endsWithin(
+  ended: Promise<unknown>,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const given = new AbortController();
+  const signals = signal ? [signal, given.signal] : [given.signal];
+  const timeout = sleep(timeoutMs, false, { signal: AbortSignal.any(signals) }).catch(() => false);
+  try {
+    return await Promise.race([ended.then(() => true), timeout]);
+  } finally {
+    given.abort();
+  }
 }
 
 async function unmountFuse(path: string, signal: AbortSignal | undefined): Promise<void> {

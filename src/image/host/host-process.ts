@@ -3,7 +3,8 @@
  * process alive only while an answer is awaited. When the host dies every request fails with `disk-host-died`.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { extname } from "node:path";
+import { getCompileCacheDir } from "node:module";
+import { dirname, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TplError } from "../../engine/errors.ts";
 import { RUN_VARIABLE } from "../../engine/run/services.ts";
@@ -19,6 +20,12 @@ interface Pending {
   // biome-ignore lint/suspicious/noExplicitAny: the answer's type follows from the request's, which the map forgets
   resolve(answer: any): void;
   reject(error: Error): void;
+}
+
+/** The host's compiled code is kept where ours is: it halves the time in which that runs its modules. */
+function compileCache(): { NODE_COMPILE_CACHE?: string } {
+  const ofThisNode = getCompileCacheDir();
+  return ofThisNode === undefined ? {} : { NODE_COMPILE_CACHE: dirname(ofThisNode) };
 }
 
 export class HostProcess {
@@ -38,7 +45,7 @@ export class HostProcess {
     this.#child = fork(MAIN, {
       detached: true,
       execArgv: [],
-      env: { ...environment, [SERVES_VARIABLE]: run },
+      env: { ...environment, ...compileCache(), [SERVES_VARIABLE]: run },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     this.#child.on("message", (message: HostMessage) => this.#receive(message));

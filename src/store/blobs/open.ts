@@ -55,8 +55,3 @@ export function openBlobs(options: OpenBlobsOptions): OpenedBlobs {
     },
   };
 }
-
-/** For the disk host, which is told by plain data where its blobs are. */
-export function hostBlobs(path: string, shared: SharedOptions | null): BlobStore {
-  return openBlobs({ path, shared: shared ?? undefined }).blobs;
-}
