@@ -24,6 +24,8 @@ export interface BlobStore {
    * store has more by it: 0 when it was there.
    */
   put(digest: Digest, data: Uint8Array): Promise<number>;
+  /** For many chunks. Where a driver has no way that is cheaper than `put` of each, it has no such method. */
+  chunkWriter?(): ChunkWriter;
   /** Every digest there is, in no order, with its size in bytes. */
   list(): AsyncIterable<ListedBlob>;
   /** Removes it; nothing happens when it is not there, or when it was put again since `unlessPutSinceMs`. */
@@ -42,6 +44,24 @@ export interface ChunkReader {
    * with `blob-missing` for what `get` has to bring from somewhere else.
    */
   read(place: number, offset: number, into: Buffer): Promise<void> | undefined;
+}
+
+export interface Chunk {
+  /** 32 bytes, which the caller has computed and does not change any more. */
+  digest: Uint8Array;
+  /** `CHUNK_BYTES`. */
+  data: Uint8Array;
+}
+
+/** Chunks that are of use only together, as those of one image are: others need not see them one by one. */
+export interface ChunkWriter {
+  /**
+   * Stores those that are not there. The data is the caller's again once it resolves. Returns how many bytes the store
+   * has more by it.
+   */
+  put(chunks: readonly Chunk[]): Promise<number>;
+  /** Once it resolves, other processes see all that was put. Without it, they may see some, or none. */
+  finish(): Promise<void>;
 }
 
 export interface ListedBlob {

@@ -142,6 +142,27 @@ export function testBlobStore(name: string, make: () => Promise<BlobStoreUnderTe
       }
     });
 
+    test("takes many chunks on their way to one image, where it can, and each once", async () => {
+      const { blobs } = await open();
+      const writer = blobs.chunkWriter?.();
+      if (!writer) return; // then whoever has many puts each
+      const known = randomBytes(CHUNK_BYTES);
+      await put(blobs, known);
+      const contents = [known, ...Array.from({ length: 20 }, () => randomBytes(CHUNK_BYTES))];
+      let added = 0;
+      const buffer = Buffer.alloc(2 * CHUNK_BYTES);
+      for (const data of [...contents, ...contents]) {
+        for (const at of [0, CHUNK_BYTES]) data.copy(buffer, at);
+        const digest = Buffer.from(hexOf(digestOf(data)), "hex");
+        const halves = [buffer.subarray(0, CHUNK_BYTES), buffer.subarray(CHUNK_BYTES)];
+        added += await writer.put(halves.map((half) => ({ digest, data: half })));
+      }
+      await writer.finish();
+      expect(added).toBe(20 * CHUNK_BYTES);
+      for (const data of contents) expect(data.equals(await blobs.get(digestOf(data)))).toBe(true);
+      expect(await listAll(blobs)).toHaveLength(contents.length);
+    });
+
     test("lists every blob once with its size", async () => {
       const { blobs } = await open();
       const expected = new Map<Digest, number>();

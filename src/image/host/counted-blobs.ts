@@ -1,5 +1,5 @@
 /** A blob store that counts by how much it grows: what is put through it and was there already counts nothing. */
-import type { BlobStore } from "../../engine/blobs.ts";
+import type { BlobStore, ChunkWriter } from "../../engine/blobs.ts";
 
 export interface CountedBlobs {
   blobs: BlobStore;
@@ -8,14 +8,19 @@ export interface CountedBlobs {
 
 export function countedBlobs(blobs: BlobStore): CountedBlobs {
   let addedBytes = 0;
+  const count = (added: number) => {
+    addedBytes += added;
+    return added;
+  };
+  const counted = ({ put, finish }: ChunkWriter): ChunkWriter => ({
+    put: async (chunks) => count(await put(chunks)),
+    finish,
+  });
   return {
     blobs: {
       ...blobs,
-      async put(digest, data) {
-        const added = await blobs.put(digest, data);
-        addedBytes += added;
-        return added;
-      },
+      put: async (digest, data) => count(await blobs.put(digest, data)),
+      ...(blobs.chunkWriter && { chunkWriter: () => counted(blobs.chunkWriter!()) }),
     },
     addedBytes: () => addedBytes,
   };

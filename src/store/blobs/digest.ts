@@ -17,3 +17,8 @@ export function hexOf(digest: Digest): string {
   if (!isDigest(digest)) throw new Error(`bug: ${JSON.stringify(digest)} is not a digest`);
   return digest.slice("sha256:".length);
 }
+
+/** Of its 32 bytes. */
+export function digestFromKey(key: Uint8Array): Digest {
+  return `sha256:${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("hex")}`;
+}

@@ -3,11 +3,14 @@
  * (`loose.ts`), as were chunks in stores of format 1. Which of the two has a blob is asked in the order that opens no
  * index for a manifest: a run whose steps are all in the store needs none.
  */
+import { join } from "node:path";
 import type { Digest } from "../../engine/artifact.ts";
 import { type BlobStore, CHUNK_BYTES, type ListedBlob } from "../../engine/blobs.ts";
 import { readOnlyStore } from "../fault.ts";
 import { raiseFormat } from "../layout.ts";
+import { chunkWriter } from "./chunk-writer.ts";
 import { looseBlobs } from "./loose.ts";
+import { LooseChunks } from "./loose-chunks.ts";
 import { Packs } from "./packs.ts";
 
 export interface FolderBlobsOptions {
@@ -21,7 +24,9 @@ export function folderBlobs(path: string, options: FolderBlobsOptions = {}): Blo
   const { readOnly = false, now = Date.now } = options;
   const loose = looseBlobs(path, { readOnly });
   const packs = new Packs(path, { readOnly, now });
+  const looseChunks = new LooseChunks(join(path, "blobs"));
   const isLoose = (digest: Digest) => !packs.isOpen && loose.has(digest);
+  const freshenLooseChunk = (digest: Digest) => looseChunks.had(digest) && loose.freshen(digest);
   let hasFormat = false;
   const prepareToWrite = () => {
     if (readOnly) throw readOnlyStore(path);
@@ -38,13 +43,17 @@ export function folderBlobs(path: string, options: FolderBlobsOptions = {}): Blo
     },
     chunks: (digests) => packs.chunks(digests),
     async put(digest, data) {
-      const isChunk = data.byteLength === CHUNK_BYTES;
-      if ((isChunk && (await packs.freshen(digest))) || loose.freshen(digest)) return 0;
+      if (data.byteLength === CHUNK_BYTES) {
+        if ((await packs.freshen(digest)) || freshenLooseChunk(digest)) return 0;
+        prepareToWrite();
+        return await packs.append(digest, data);
+      }
+      if (loose.freshen(digest)) return 0;
       prepareToWrite();
-      if (isChunk) return await packs.append(digest, data);
       loose.put(digest, data);
       return data.byteLength;
     },
+    chunkWriter: () => chunkWriter({ packs, freshenElsewhere: freshenLooseChunk, prepareToWrite }),
     async *list(): AsyncGenerator<ListedBlob> {
       // Two processes of different formats may have put the same chunk at once.
       for (const blob of loose.list()) if (blob.bytes !== CHUNK_BYTES || !packs.has(blob.digest)) yield blob;

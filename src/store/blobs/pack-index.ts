@@ -13,15 +13,17 @@ export interface Place {
   slot: number;
 }
 
+export interface IndexedPlace extends Place {
+  /** When it was last put, milliseconds since the epoch. */
+  putMs: number;
+}
+
 export interface PlacedChunk extends Place {
   /** 32 bytes. */
   digest: Uint8Array;
 }
 
-export interface IndexedChunk extends PlacedChunk {
-  /** When it was last put, milliseconds since the epoch. */
-  putMs: number;
-}
+export interface IndexedChunk extends IndexedPlace, PlacedChunk {}
 
 const TABLES = `
   CREATE TABLE packs (pack INTEGER PRIMARY KEY AUTOINCREMENT) STRICT;
@@ -86,8 +88,20 @@ export class PackIndex {
     return hasWriters(this.#file.path) || timeOf(this.#file.path) !== this.#frozenMs;
   }
 
-  find(digest: Uint8Array): (Place & { putMs: number }) | undefined {
-    return this.#run(() => this.#find.get(digest)) as (Place & { putMs: number }) | undefined;
+  find(digest: Uint8Array): IndexedPlace | undefined {
+    return this.#run(() => this.#find.get(digest)) as IndexedPlace | undefined;
+  }
+
+  /** As `find` of each, in one look: half the time of many. */
+  findAll(digests: readonly Uint8Array[]): (IndexedPlace | undefined)[] {
+    return this.#run(() => {
+      this.#database.exec("BEGIN");
+      try {
+        return digests.map((digest) => this.#find.get(digest) as IndexedPlace | undefined);
+      } finally {
+        this.#database.exec("COMMIT");
+      }
+    });
   }
 
   newPack(): number {

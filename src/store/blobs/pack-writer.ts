@@ -2,18 +2,17 @@
  * Appends chunks to a pack that no other process writes to, and has them entered in the index, many in one transaction.
  * Until a chunk is in the index its bytes are nothing: what a killed process left behind its last entry is garbage.
  */
-import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { CHUNK_BYTES } from "../../engine/blobs.ts";
+import { CHUNK_BYTES, type Chunk } from "../../engine/blobs.ts";
 import { storeFault, systemCode } from "../fault.ts";
 import { packPath } from "./pack-files.ts";
 import type { PackIndex, PlacedChunk } from "./pack-index.ts";
+import { writeSparsely } from "./sparse-write.ts";
 import { WrittenSlots } from "./written-slots.ts";
 
 /** 64 MiB. */
 const CHUNKS_A_PACK = 1024;
-/** 16 MiB: from there on a transaction costs no less a chunk. */
-const CHUNKS_A_BATCH = 256;
 
 interface OwnPack {
   pack: number;
@@ -23,6 +22,7 @@ interface OwnPack {
   written: WrittenSlots | undefined;
 }
 
+/** Chunks of the own pack that are written and not yet in the index. */
 interface Batch {
   chunks: { digest: Uint8Array; slot: number }[];
   entered: PromiseWithResolvers<void>;
@@ -38,12 +38,19 @@ export interface PackWriterOptions {
   digests: "computed" | "believed";
 }
 
+export interface WrittenPart {
+  chunks: readonly Chunk[];
+  /** Resolves when they are in the index, rejects when they could not be entered. It may be left alone. */
+  entered: Promise<void>;
+}
+
 export class PackWriter {
   readonly #folder: string;
   readonly #index: PackIndex;
   readonly #options: PackWriterOptions;
   #own: OwnPack | undefined;
   #batch: Batch | undefined;
+  #isDue = false;
 
   /** `folder`: the store's. */
   constructor(folder: string, index: PackIndex, options: PackWriterOptions) {
@@ -53,44 +60,32 @@ export class PackWriter {
   }
 
   /**
-   * Writes a chunk, at once, and resolves when it is in the index. Plain synchronous calls: the bytes go to the page
-   * cache, which takes half the time of a call through the thread pool.
+   * Writes chunks, at once; they are entered when the pack is full or somebody asks for it. Plain synchronous calls:
+   * the bytes go to the page cache, which takes half the time of a call through the thread pool.
    */
-  append(digest: Uint8Array, data: Uint8Array): Promise<void> {
-    const own = this.#ownPack();
-    const slot = own.nextSlot;
-    if (!this.#batch) own.written?.beforeBatch();
-    try {
-      writeFully(own.descriptor, data, slot * CHUNK_BYTES);
-    } catch (error) {
-      throw storeFault(error, `write ${packPath(this.#folder, own.pack)}`);
+  write(chunks: readonly Chunk[]): WrittenPart[] {
+    const written: WrittenPart[] = [];
+    for (let next = 0; next < chunks.length; ) {
+      const room = CHUNKS_A_PACK - this.#ownPack().nextSlot;
+      const part = chunks.slice(next, next + room);
+      written.push({ chunks: part, entered: this.#writePart(part) });
+      next += part.length;
     }
-    own.nextSlot++;
-    own.written?.wrote(slot, digest);
-    this.#batch ??= this.#newBatch();
-    const { chunks, entered } = this.#batch;
-    chunks.push({ digest, slot });
-    if (chunks.length === CHUNKS_A_BATCH || own.nextSlot === CHUNKS_A_PACK) this.#enter();
-    if (this.#own === own && own.nextSlot === CHUNKS_A_PACK) this.#finish();
-    return entered.promise;
+    return written;
   }
 
-  close(): void {
-    this.#enter();
-    this.#finish();
-  }
-
-  #newBatch(): Batch {
-    const batch = { chunks: [], entered: Promise.withResolvers<void>() };
-    // Whoever put a chunk hears of it; a batch whose callers have all gone must not end the process.
-    batch.entered.promise.catch(() => {});
+  /** Enters what is written when the callers of this turn of the event loop have all been heard. */
+  enterSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
     setImmediate(() => {
-      if (this.#batch === batch) this.#enter();
+      this.#isDue = false;
+      this.enter();
     });
-    return batch;
   }
 
-  #enter(): void {
+  /** Enters what is written. What goes wrong is told by its promises. */
+  enter(): void {
     const batch = this.#batch;
     this.#batch = undefined;
     if (!batch) return;
@@ -101,6 +96,35 @@ export class PackWriter {
     } catch (error) {
       batch.entered.reject(error);
     }
+  }
+
+  close(): void {
+    this.enter();
+    this.#finish();
+  }
+
+  /** No more than there is room for. */
+  #writePart(chunks: readonly Chunk[]): Promise<void> {
+    const own = this.#ownPack();
+    if (!this.#batch) own.written?.beforeBatch();
+    try {
+      const data = chunks.map((chunk) => chunk.data);
+      writeSparsely(own.descriptor, data, own.nextSlot * CHUNK_BYTES);
+    } catch (error) {
+      this.close(); // no later chunk's holes may lie over what was written of this one
+      throw storeFault(error, `write ${packPath(this.#folder, own.pack)}`);
+    }
+    this.#batch ??= newBatch();
+    const { entered } = this.#batch;
+    for (const { digest } of chunks) {
+      const slot = own.nextSlot++;
+      own.written?.wrote(slot, digest);
+      this.#batch.chunks.push({ digest, slot });
+    }
+    if (own.nextSlot === CHUNKS_A_PACK) this.enter();
+    // Another pack, where the full one was gone.
+    if (this.#own?.nextSlot === CHUNKS_A_PACK) this.#finish();
+    return entered.promise;
   }
 
   /** Garbage collection took the pack for abandoned: what waits for its entry is written once more. */
@@ -114,7 +138,7 @@ export class PackWriter {
       for (const chunk of batch.chunks) {
         readSync(lost.descriptor, data, 0, CHUNK_BYTES, chunk.slot * CHUNK_BYTES);
         chunk.slot = own.nextSlot++;
-        writeFully(own.descriptor, data, chunk.slot * CHUNK_BYTES);
+        writeSparsely(own.descriptor, [data], chunk.slot * CHUNK_BYTES);
       }
     } finally {
       closeSync(lost.descriptor);
@@ -142,6 +166,13 @@ export class PackWriter {
   }
 }
 
+function newBatch(): Batch {
+  const batch = { chunks: [], entered: Promise.withResolvers<void>() };
+  // Whoever wrote a chunk hears of it; a batch whose callers have all gone must not end the process.
+  batch.entered.promise.catch(() => {});
+  return batch;
+}
+
 /** Undefined: a file of an index that was moved away has that name. */
 function createPack(folder: string, pack: number): number | undefined {
   const path = packPath(folder, pack);
@@ -152,11 +183,6 @@ function createPack(folder: string, pack: number): number | undefined {
     if (systemCode(error) === "EEXIST") return undefined;
     throw storeFault(error, `write ${path}`);
   }
-}
-
-function writeFully(descriptor: number, data: Uint8Array, position: number): void {
-  for (let written = 0; written < data.byteLength; )
-    written += writeSync(descriptor, data, written, data.byteLength - written, position + written);
 }
 
 function placed({ pack }: OwnPack, { chunks }: Batch): PlacedChunk[] {

@@ -7,14 +7,15 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest } from "../../engine/artifact.ts";
-import { CHUNK_BYTES, type ChunkReader, type ListedBlob } from "../../engine/blobs.ts";
+import { CHUNK_BYTES, type Chunk, type ChunkReader, type ListedBlob } from "../../engine/blobs.ts";
 import { readOnlyStore, storeFault, systemCode } from "../fault.ts";
-import { hexOf } from "./digest.ts";
+import { digestFromKey, hexOf } from "./digest.ts";
 import { FRESH_MS } from "./fresh.ts";
 import { type OpenPack, PackFiles } from "./pack-files.ts";
-import { indexPath, PackIndex, type Place } from "./pack-index.ts";
+import { type IndexedPlace, indexPath, PackIndex, type Place } from "./pack-index.ts";
 import { PackWriter } from "./pack-writer.ts";
 import { type ChunkSource, type FoundChunk, PackedChunks } from "./packed-chunks.ts";
+import { PendingChunks, type WrittenChunks } from "./pending-chunks.ts";
 import { freeingReserve, makeReserve } from "./reserve.ts";
 import { blobCorrupt, blobCutShort, blobMissing, matches } from "./verified.ts";
 
@@ -22,10 +23,8 @@ export class Packs implements ChunkSource {
   readonly files: PackFiles;
   readonly #folder: string;
   readonly #readOnly: boolean;
-  /** Being put. */
-  readonly #underWay = new Map<Digest, Promise<void>>();
   #index: PackIndex | undefined;
-  #writer: PackWriter | undefined;
+  #pending: PendingChunks | undefined;
   #renewal: { digests: Buffer[]; gone: Promise<Set<Uint8Array>> } | undefined;
 
   /** `folder`: the store's. Nothing is opened or made before it is needed. */
@@ -71,23 +70,47 @@ export class Packs implements ChunkSource {
     const key = keyOf(digest);
     const place = this.#find(key);
     if (!place) return false;
-    if (this.#readOnly || Date.now() - place.putMs < FRESH_MS) return true;
+    if (this.#readOnly || !isOld(place)) return true;
     this.#renewal ??= this.#newRenewal();
     const { digests, gone } = this.#renewal;
     digests.push(key);
     return !(await gone).has(key);
   }
 
+  /** Which of `chunks` are not there; those that are are new to garbage collection. */
+  absentOf(chunks: readonly Chunk[]): Chunk[] {
+    const index = this.#opened();
+    if (!index) return [...chunks];
+    const found = index.findAll(chunks.map(({ digest }) => digest));
+    const old = chunks.filter((_, i) => found[i] && isOld(found[i])).map(({ digest }) => digest);
+    const gone = old.length > 0 && !this.#readOnly ? index.renew(old, Date.now()) : undefined;
+    return chunks.filter(({ digest }, i) => !found[i] || gone?.has(digest));
+  }
+
   /** Stores a chunk that is not there. Many calls at once share a transaction. Returns how many bytes this call added. */
-  append(digest: Digest, data: Uint8Array): Promise<number> {
-    return this.#underWay.get(digest)?.then(() => 0) ?? this.#append(digest, data);
+  async append(digest: Digest, data: Uint8Array): Promise<number> {
+    const { addedBytes, entered } = this.write([{ digest: keyOf(digest), data }]);
+    this.#pending!.enterSoon();
+    await Promise.all(entered);
+    return addedBytes;
+  }
+
+  /** Stores chunks that are not there. */
+  write(chunks: readonly Chunk[]): WrittenChunks {
+    this.#pending ??= new PendingChunks(this.#newWriter());
+    return this.#pending.write(chunks);
+  }
+
+  /** Enters in the index what is written. */
+  enter(): void {
+    this.#pending?.enter();
   }
 
   *list(): Generator<ListedBlob> {
     const index = this.#opened();
     if (!index) return;
     for (const { digest, putMs } of index.chunks())
-      yield { digest: digestFrom(digest), bytes: CHUNK_BYTES, putMs };
+      yield { digest: digestFromKey(digest), bytes: CHUNK_BYTES, putMs };
   }
 
   /** Takes it out of the index if it was not put since `sinceMs`; `reclaimPacks` gives the space back. */
@@ -106,23 +129,11 @@ export class Packs implements ChunkSource {
   }
 
   close(): void {
-    this.#writer?.close();
+    this.#pending?.close();
     this.files.close();
     this.#index?.close();
     this.#index = undefined;
-    this.#writer = undefined;
-  }
-
-  async #append(digest: Digest, data: Uint8Array): Promise<number> {
-    this.#writer ??= this.#newWriter();
-    const entered = this.#writer.append(keyOf(digest), data);
-    this.#underWay.set(digest, entered);
-    try {
-      await entered;
-    } finally {
-      this.#underWay.delete(digest);
-    }
-    return data.byteLength;
+    this.#pending = undefined;
   }
 
   #newWriter(): PackWriter {
@@ -263,6 +274,6 @@ function keyOf(digest: Digest): Buffer {
   return Buffer.from(hexOf(digest), "hex");
 }
 
-function digestFrom(key: Uint8Array): Digest {
-  return `sha256:${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("hex")}`;
+function isOld({ putMs }: IndexedPlace): boolean {
+  return Date.now() - putMs >= FRESH_MS;
 }

@@ -6,10 +6,10 @@
  */
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { CHUNK_BYTES } from "../../engine/blobs.ts";
+import { CHUNK_BYTES, type Chunk } from "../../engine/blobs.ts";
 import { storeFault } from "../fault.ts";
 import { PackFiles, packPath } from "./pack-files.ts";
-import type { PackIndex, Place } from "./pack-index.ts";
+import type { PackIndex, Place, PlacedChunk } from "./pack-index.ts";
 import { PackWriter } from "./pack-writer.ts";
 
 /** A pack with more garbage than this share of it is worth moving the rest. */
@@ -57,8 +57,16 @@ class PackMover {
   /** Moves all that is in `pack` now. What is damaged is moved as it is: whoever reads it finds out. */
   async empty(pack: number): Promise<void> {
     const chunks = this.#index.chunksOf(pack);
-    for (let next = 0; next < chunks.length; next += CHUNKS_AT_ONCE)
-      await Promise.all(chunks.slice(next, next + CHUNKS_AT_ONCE).map((chunk) => this.#move(chunk)));
+    const entered: Promise<void>[] = [];
+    for (let next = 0; next < chunks.length; next += CHUNKS_AT_ONCE) {
+      const read = await Promise.all(
+        chunks.slice(next, next + CHUNKS_AT_ONCE).map((chunk) => this.#read(chunk)),
+      );
+      const written = this.#writer.write(read.filter((chunk) => chunk !== undefined));
+      entered.push(...written.map((part) => part.entered));
+    }
+    this.#writer.enter();
+    await Promise.all(entered);
     this.#from.clear();
   }
 
@@ -67,12 +75,13 @@ class PackMover {
     this.#files.close();
   }
 
-  async #move({ digest, pack, slot }: Place & { digest: Uint8Array }): Promise<void> {
+  /** Undefined: the file does not have it. It stays in the index, where a reader finds it damaged, and keeps the pack. */
+  async #read({ digest, pack, slot }: PlacedChunk): Promise<Chunk | undefined> {
     const data = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-    // One that the file does not have stays in the index, where a reader finds it damaged, and keeps the pack.
-    if ((await this.#files.read(this.#files.use(pack), data, slot * CHUNK_BYTES)) < CHUNK_BYTES) return;
+    if ((await this.#files.read(this.#files.use(pack), data, slot * CHUNK_BYTES)) < CHUNK_BYTES)
+      return undefined;
     this.#from.set(Buffer.from(digest).toString("hex"), { pack, slot });
-    await this.#writer.append(digest, data);
+    return { digest, data };
   }
 }
 

@@ -48,6 +48,7 @@ export function tieredBlobs({ local, remote, uses }: TieredOptions): BlobStore {
     },
     ...(local.chunks && { chunks: (digests: Buffer) => local.chunks!(digests) }),
     put: (digest, data) => local.put(digest, data),
+    ...(local.chunkWriter && { chunkWriter: () => local.chunkWriter!() }),
     list: () => local.list(),
     remove: (digest, options) => local.remove(digest, options),
     ...(local.reclaim && { reclaim: () => local.reclaim!() }),

@@ -10,16 +10,18 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Digest } from "../../../src/engine/artifact.ts";
-import { type BlobStore, CHUNK_BYTES } from "../../../src/engine/blobs.ts";
+import { type BlobStore, CHUNK_BYTES, type Chunk } from "../../../src/engine/blobs.ts";
 import { digestOf, hexOf } from "../../../src/store/blobs/digest.ts";
 import { folderBlobs } from "../../../src/store/blobs/folder.ts";
 import { packPath } from "../../../src/store/blobs/pack-files.ts";
-import { PackIndex } from "../../../src/store/blobs/pack-index.ts";
+import { indexPath, PackIndex } from "../../../src/store/blobs/pack-index.ts";
 import { scratchFolder } from "../scratch.ts";
 import { newChunks, overwriteInPack, placeOf, putChunks, readPart } from "./packed.ts";
 
+const BLOCK_BYTES = 4096;
 const LATER_MS = Date.now() + 24 * 3600 * 1000;
 
 describe("chunks in packs", () => {
@@ -83,6 +85,100 @@ describe("chunks in packs", () => {
     await expectWhole(reader, first);
     const second = await putChunks(open(path), 3);
     await expectWhole(reader, second);
+  });
+});
+
+describe("many chunks for one image", () => {
+  test("are in the index together, when they are finished", async () => {
+    const path = scratchFolder();
+    const [mine, theirs] = [open(path), open(path)];
+    const chunks = newChunks(1030);
+    const writer = mine.chunkWriter!();
+    await writer.put(asChunks(chunks));
+    expect(await digestsIn(theirs)).toHaveLength(1024);
+    await writer.finish();
+    await expectWhole(theirs, new Map(chunks));
+  });
+
+  test("do not hold up who puts one of them meanwhile", async () => {
+    const path = scratchFolder();
+    const blobs = open(path);
+    const [[digest, data], ...others] = newChunks(3) as [[Digest, Buffer], [Digest, Buffer]];
+    const writer = blobs.chunkWriter!();
+    await writer.put(asChunks([[digest, data], ...others]));
+    await blobs.put(digest, data);
+    expect(await open(path).has(digest)).toBe(true);
+    await writer.finish();
+    expect(statSync(packPath(path, 1)).size).toBe(3 * CHUNK_BYTES);
+  });
+
+  test("are all stored when their pack is taken away before they are in the index", async () => {
+    const path = scratchFolder();
+    const chunks = [...newChunks(4), sparseChunk(3)];
+    const writer = open(path).chunkWriter!();
+    await writer.put(asChunks(chunks));
+    await open(path).reclaim!();
+    await writer.put(asChunks(newChunks(1)));
+    await writer.finish();
+    await expectWhole(open(path), new Map(chunks));
+    expect(packsIn(path)).toEqual(["2.pack"]);
+  });
+
+  test("reject where they could not be entered, also of another writer's", async () => {
+    const path = scratchFolder();
+    const blobs = open(path);
+    const writers = [blobs.chunkWriter!(), blobs.chunkWriter!()];
+    const chunks = asChunks(newChunks(1));
+    for (const writer of writers) await writer.put(chunks);
+    const index = new DatabaseSync(indexPath(path));
+    index.exec("DROP TABLE chunks");
+    index.close();
+    for (const writer of writers) await expect(writer.finish()).rejects.toThrow("no such table");
+  });
+});
+
+describe("zeros within a chunk", () => {
+  test.for([
+    ["at its begin", 0, 5],
+    ["at its end", 11, 16],
+    ["in the middle", 4, 7],
+    ["all but a block", 1, 16],
+  ] as const)("%s take no room", async ([, from, end]) => {
+    const path = scratchFolder();
+    const blobs = open(path);
+    const data = randomBytes(CHUNK_BYTES).fill(0, from * BLOCK_BYTES, end * BLOCK_BYTES);
+    if (end < 16) data[end * BLOCK_BYTES] = 1;
+    await blobs.put(digestOf(data), data);
+    await expectWhole(open(path), new Map([[digestOf(data), data]]));
+    expect(statSync(packPath(path, 1)).size).toBe(CHUNK_BYTES);
+    expectBlocks(path, 1, 16 - (end - from));
+  });
+
+  test("that are not whole blocks are written", async () => {
+    const path = scratchFolder();
+    const blobs = open(path);
+    const data = Buffer.alloc(CHUNK_BYTES).fill(1, BLOCK_BYTES - 1, BLOCK_BYTES + 1);
+    await blobs.put(digestOf(data), data);
+    await expectWhole(open(path), new Map([[digestOf(data), data]]));
+    expectBlocks(path, 1, 2);
+  });
+
+  test("are holes between the data of many, too, and where they are moved", async () => {
+    const path = scratchFolder();
+    const blobs = open(path);
+    const chunks = new Map(Array.from({ length: 30 }, (_, block) => sparseChunk(block % 16)));
+    const writer = blobs.chunkWriter!();
+    await writer.put(asChunks([...chunks]));
+    await writer.finish();
+    for (const digest of [...chunks.keys()].slice(0, 10)) {
+      await blobs.remove(digest);
+      chunks.delete(digest);
+    }
+    expectBlocks(path, 1, 30);
+    await blobs.reclaim!();
+    expect(statSync(packPath(path, 2)).size).toBe(20 * CHUNK_BYTES);
+    expectBlocks(path, 2, 20);
+    await expectWhole(open(path), chunks);
   });
 });
 
@@ -289,6 +385,24 @@ function open(path: string, options: { readOnly?: boolean } = {}): BlobStore {
   const blobs = folderBlobs(path, options);
   onTestFinished(() => blobs.close?.());
   return blobs;
+}
+
+/** What a pack takes on the disk, without the two that the file system may need to tell where the holes are. */
+function expectBlocks(path: string, pack: number, blocks: number): void {
+  const taken = (statSync(packPath(path, pack)).blocks * 512) / BLOCK_BYTES;
+  expect(taken).toBeGreaterThanOrEqual(blocks);
+  expect(taken).toBeLessThanOrEqual(blocks + 2);
+}
+
+/** All zeros but for one block. */
+function sparseChunk(block: number): [Digest, Buffer] {
+  const data = Buffer.alloc(CHUNK_BYTES);
+  randomBytes(BLOCK_BYTES).copy(data, block * BLOCK_BYTES);
+  return [digestOf(data), data];
+}
+
+function asChunks(chunks: readonly [Digest, Buffer][]): Chunk[] {
+  return chunks.map(([digest, data]) => ({ digest: Buffer.from(hexOf(digest), "hex"), data }));
 }
 
 async function expectWhole(blobs: BlobStore, chunks: ReadonlyMap<Digest, Buffer>): Promise<void> {
