@@ -11,8 +11,8 @@ import { inParallel } from "../engine/in-parallel.ts";
 import { type ByteRange, dataRanges } from "./data-ranges.ts";
 import { PIECE_BYTES } from "./hash/hash-piece.ts";
 import { hasherFor } from "./hash/hasher.ts";
-import { CHUNK_BYTES, emptyMap, withChanges } from "./map.ts";
-import { storePiece } from "./store-chunks.ts";
+import { CHUNK_BYTES, chunkCount, emptyMap, withChanges } from "./map.ts";
+import { chunksOf, chunkWriterOf } from "./store-chunks.ts";
 import { storeMap } from "./stored-map.ts";
 
 /** One is read while another is hashed and the next ones put. */
@@ -61,16 +61,23 @@ export async function importFile(
     ranges.reduce((sum, { length }) => sum + length, 0),
   );
   const hasher = hasherFor(totalBytes);
+  const writer = chunkWriterOf(blobs);
   await inParallel(pieces(ranges, readable), PIECES_AT_A_TIME, async ({ offset, length }) => {
     options.signal?.throwIfAborted();
     const piece = free.pop() ?? hasher.newPiece();
-    await readFully(file, piece.subarray(0, length), offset, path);
-    for (const [place, digest] of (await storePiece(blobs, hasher, piece, length)).entries())
+    const chunks = piece.subarray(0, chunkCount(length) * CHUNK_BYTES);
+    const { filledBytes, digests } = await reading(path, () =>
+      hasher.readAndHash(chunks, { descriptor: file.fd, position: offset, length }),
+    );
+    if (filledBytes < length) throw becameShorter(path, offset + filledBytes);
+    await writer.put(chunksOf(chunks, digests));
+    for (const [place, digest] of digests.entries())
       if (digest) changes.set(offset / CHUNK_BYTES + place, digest);
     free.push(piece);
     doneBytes += length;
     options.onProgress?.(Math.min(doneBytes, totalBytes), totalBytes);
   });
+  await writer.finish();
   return await storeMap(blobs, withChanges(map, changes, sizeBytes));
 }
 
@@ -89,13 +96,18 @@ async function sparseRanges(
   }
 }
 
-async function openSource(path: string): Promise<FileHandle> {
+function openSource(path: string): Promise<FileHandle> {
+  return reading(path, () => open(path, "r"));
+}
+
+/** What goes wrong in `act` is told as TplError `cannot-read-file`. */
+async function reading<T>(path: string, act: () => Promise<T>): Promise<T> {
   try {
-    return await open(path, "r");
+    return await act();
   } catch (error) {
     throw new TplError({
       code: "cannot-read-file",
-      message: `cannot open ${path}: ${error instanceof Error ? error.message : error}`,
+      message: `cannot read ${path}: ${error instanceof Error ? error.message : error}`,
       hint: "check the path and its permissions",
       cause: error,
     });
@@ -113,16 +125,10 @@ function* pieces(ranges: readonly ByteRange[], endBytes: number): Generator<Byte
   }
 }
 
-async function readFully(file: FileHandle, into: Buffer, offset: number, path: string): Promise<void> {
-  for (let done = 0; done < into.length; ) {
-    const { bytesRead } = await file.read(into, done, into.length - done, offset + done);
-    if (bytesRead === 0) {
-      throw new TplError({
-        code: "file-changed",
-        message: `${path} became shorter while it was read: it ends at ${offset + done} bytes`,
-        hint: "let nothing write to the file, and run again",
-      });
-    }
-    done += bytesRead;
-  }
+function becameShorter(path: string, bytes: number): TplError {
+  return new TplError({
+    code: "file-changed",
+    message: `${path} became shorter while it was read: it ends at ${bytes} bytes`,
+    hint: "let nothing write to the file, and run again",
+  });
 }

@@ -1,30 +1,29 @@
 /** Chunks on their way into the store: hashed, put, left out where they are zeros. */
-import type { BlobStore } from "../engine/blobs.ts";
-import type { Hasher } from "./hash/hasher.ts";
+import type { BlobStore, Chunk, ChunkWriter } from "../engine/blobs.ts";
 import { CHUNK_BYTES, digestFromBytes } from "./map.ts";
 
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
-/**
- * Stores the `length` bytes at the begin of `piece`, which came from `hasher`; the last chunk is padded with zeros.
- * Returns 32 bytes for each chunk, null for zeros, which are never stored. The piece may be used again then.
- */
-export async function storePiece(
-  blobs: BlobStore,
-  hasher: Hasher,
-  piece: Buffer,
-  length: number,
-): Promise<(Buffer | null)[]> {
-  const chunks = piece.subarray(0, Math.ceil(length / CHUNK_BYTES) * CHUNK_BYTES).fill(0, length);
-  const digests = await hasher.hash(chunks);
-  await Promise.all(
-    digests.map(async (digest, place) => {
-      if (!digest) return;
-      const start = place * CHUNK_BYTES;
-      await blobs.put(digestFromBytes(digest), chunks.subarray(start, start + CHUNK_BYTES));
-    }),
-  );
-  return digests;
+/** For the chunks of one image, whatever the store can do. */
+export function chunkWriterOf(blobs: BlobStore): ChunkWriter {
+  if (blobs.chunkWriter) return blobs.chunkWriter();
+  return {
+    async put(chunks) {
+      const puts = chunks.map(({ digest, data }) => blobs.put(digestFromBytes(Buffer.from(digest)), data));
+      return (await Promise.all(puts)).reduce((sum, added) => sum + added, 0);
+    },
+    async finish() {},
+  };
+}
+
+/** Those chunks of a piece that are not zeros. `digests`: of each, null for zeros. */
+export function chunksOf(piece: Buffer, digests: readonly (Buffer | null)[]): Chunk[] {
+  const chunks: Chunk[] = [];
+  for (const [place, digest] of digests.entries()) {
+    const data = piece.subarray(place * CHUNK_BYTES, (place + 1) * CHUNK_BYTES);
+    if (digest) chunks.push({ digest, data });
+  }
+  return chunks;
 }
 
 /** Whether `bytes`, at most a chunk, is all zeros. */

@@ -18,7 +18,7 @@ import { anyPresent, CHUNK_BYTES, type ChunkMap, chunkCount, endOfAlike, withCha
 import { Overlay } from "./overlay.ts";
 import { RangeLock } from "./range-lock.ts";
 import { allSettled } from "./settled.ts";
-import { storePiece } from "./store-chunks.ts";
+import { chunksOf, chunkWriterOf } from "./store-chunks.ts";
 import { asDamagedImage, mapDigest, storeMap } from "./stored-map.ts";
 
 /** When sealing. One is read while another is hashed and the next ones put. */
@@ -293,6 +293,7 @@ class View implements CowView {
     const changes = new Map<number, Buffer | null>();
     const indexes = this.#chunksToStore(sizeBytes);
     const hasher = hasherFor(indexes.length * CHUNK_BYTES);
+    const writer = chunkWriterOf(this.#blobs);
     const free: Buffer[] = [];
     await inParallel(piecesOf(indexes), PIECES_AT_A_TIME, async ({ first, count }) => {
       signal?.throwIfAborted();
@@ -302,10 +303,13 @@ class View implements CowView {
       const piece = free.pop() ?? hasher.newPiece();
       await this.readInto(start, piece.subarray(0, length));
       piece.fill(0, length, count * CHUNK_BYTES);
-      const digests = await storePiece(this.#blobs, hasher, piece, count * CHUNK_BYTES);
+      const chunks = piece.subarray(0, count * CHUNK_BYTES);
+      const digests = await hasher.hash(chunks);
+      await writer.put(chunksOf(chunks, digests));
       for (const [place, digest] of digests.entries()) changes.set(first + place, digest);
       free.push(piece);
     });
+    await writer.finish();
     return changes;
   }
 

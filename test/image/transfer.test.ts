@@ -1,8 +1,10 @@
+import { truncateSync } from "node:fs";
 import { mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { exportImage } from "../../src/image/export.ts";
+import { hasherFor } from "../../src/image/hash/hasher.ts";
 import { importFile } from "../../src/image/import.ts";
 import { CHUNK_BYTES, digestOf } from "../../src/image/map.ts";
 import { loadMap } from "../../src/image/stored-map.ts";
@@ -117,6 +119,21 @@ describe("importing", () => {
   test("says what it cannot read", async () => {
     await expect(importFile(blobs, join(folder, "none"))).rejects.toMatchObject({ code: "cannot-read-file" });
     await expect(importFile(blobs, folder)).rejects.toMatchObject({ code: "not-a-raw-image" });
+  });
+
+  test.each([20 * MIB, 40 * MIB])("of %i bytes notices that the file becomes shorter", async (sizeBytes) => {
+    await writeFile(source, seeded(8).bytes(sizeBytes));
+    const importing = importFile(blobs, source, { onProgress: () => truncateSync(source, 0) });
+    await expect(importing).rejects.toMatchObject({ code: "file-changed" });
+  });
+
+  test("says what went wrong when the file cannot be read on a thread", async () => {
+    await using file = await open(folder, "r");
+    const hasher = hasherFor(64 * MIB);
+    const part = { descriptor: file.fd, position: 0, length: 10 };
+    await expect(hasher.readAndHash(hasher.newPiece(), part)).rejects.toThrow("EISDIR");
+    const digests = await hasher.hash(hasher.newPiece());
+    expect(digests.every((digest) => digest === null)).toBe(true);
   });
 
   test("stops when it is aborted", async () => {

@@ -6,8 +6,9 @@ import { availableParallelism } from "node:os";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { DIGEST_BYTES } from "../map.ts";
+import { type FilePart, fill } from "./file-part.ts";
 import { hashPiece, PIECE_BYTES } from "./hash-piece.ts";
-import type { HashAnswer, HashRequest } from "./protocol.ts";
+import type { HashAnswer, HashedPiece, HashRequest } from "./protocol.ts";
 
 /** Starting a thread takes as long as hashing this much. */
 const WORTH_THREADS_BYTES = 32 * 1024 * 1024;
@@ -19,6 +20,11 @@ export interface Hasher {
   newPiece(): Buffer;
   /** As `hashPiece`, of (a part of) a piece of its own, which is not to change meanwhile. */
   hash(piece: Buffer): Promise<(Buffer | null)[]>;
+  /**
+   * The same, once the piece is filled with a part of a file, and zeros behind it. The bytes are read where they are
+   * hashed. `filledBytes`: how much of the part there was. Rejects with what reading throws.
+   */
+  readAndHash(piece: Buffer, from: FilePart): Promise<{ filledBytes: number; digests: (Buffer | null)[] }>;
 }
 
 /** `totalBytes`: how much there will be to hash, roughly. */
@@ -31,6 +37,10 @@ export function hasherFor(totalBytes: number): Hasher {
 const HERE: Hasher = {
   newPiece: () => Buffer.allocUnsafeSlow(PIECE_BYTES),
   hash: async (piece) => hashPiece(piece),
+  async readAndHash(piece, from) {
+    const filledBytes = await fill(piece, from);
+    return { filledBytes, digests: hashPiece(piece) };
+  },
 };
 
 let threads: HashThreads | undefined;
@@ -46,15 +56,23 @@ class HashThreads implements Hasher {
     return Buffer.from(new SharedArrayBuffer(PIECE_BYTES));
   }
 
-  hash(piece: Buffer): Promise<(Buffer | null)[]> {
-    const least = this.#threads.reduce((a, b) => (b.waiting < a.waiting ? b : a));
-    return least.hash(piece);
+  async hash(piece: Buffer): Promise<(Buffer | null)[]> {
+    return digestsOf(await this.#least().ask(piece));
+  }
+
+  async readAndHash(piece: Buffer, from: FilePart) {
+    const hashed = await this.#least().ask(piece, from);
+    return { filledBytes: hashed.filledBytes, digests: digestsOf(hashed) };
+  }
+
+  #least(): HashThread {
+    return this.#threads.reduce((a, b) => (b.waiting < a.waiting ? b : a));
   }
 }
 
 class HashThread {
   readonly #worker: Worker;
-  readonly #asked = new Map<number, PromiseWithResolvers<(Buffer | null)[]>>();
+  readonly #asked = new Map<number, PromiseWithResolvers<HashedPiece>>();
   #lastId = 0;
   #fault: Error | undefined;
 
@@ -67,7 +85,8 @@ class HashThread {
       const asked = this.#asked.get(answer.id)!;
       this.#asked.delete(answer.id);
       if (this.#asked.size === 0) this.#worker.unref();
-      asked.resolve(digestsOf(answer));
+      if ("error" in answer) asked.reject(answer.error);
+      else asked.resolve(answer);
     });
     this.#worker.on("error", (error: Error) => this.#fail(error));
     this.#worker.on("exit", () => this.#fail(new Error("bug: a hashing thread has ended")));
@@ -77,9 +96,9 @@ class HashThread {
     return this.#asked.size;
   }
 
-  hash(piece: Buffer): Promise<(Buffer | null)[]> {
+  ask(piece: Buffer, from?: FilePart): Promise<HashedPiece> {
     if (this.#fault) return Promise.reject(this.#fault);
-    const asked = Promise.withResolvers<(Buffer | null)[]>();
+    const asked = Promise.withResolvers<HashedPiece>();
     const id = ++this.#lastId;
     if (this.#asked.size === 0) this.#worker.ref();
     this.#asked.set(id, asked);
@@ -89,6 +108,7 @@ class HashThread {
       memory: memory as SharedArrayBuffer,
       offset,
       length,
+      ...(from && { from }),
     } satisfies HashRequest);
     return asked.promise;
   }
@@ -100,7 +120,7 @@ class HashThread {
   }
 }
 
-function digestsOf({ digests, zeros }: HashAnswer): (Buffer | null)[] {
+function digestsOf({ digests, zeros }: HashedPiece): (Buffer | null)[] {
   const all = Buffer.from(digests.buffer, digests.byteOffset, digests.length);
   return Array.from({ length: all.length / DIGEST_BYTES }, (_, place) =>
     zeros.includes(place) ? null : all.subarray(place * DIGEST_BYTES, (place + 1) * DIGEST_BYTES),
