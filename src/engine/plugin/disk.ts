@@ -20,6 +20,11 @@ export interface OpenDiskOptions {
    * over: for what reads or writes nearly all of it. Needs an `image`, and python3 to seal; it is not served.
    */
   backing?: "view" | "file";
+  /**
+   * `anyone` (default): tools that open `file()` see what an NBD client wrote before they did. `tools`: there is no such
+   * client, so the kernel keeps what one tool has read for the next.
+   */
+  usedBy?: "anyone" | "tools";
 }
 
 export interface Disk {

@@ -20,6 +20,8 @@ export interface NbdfuseOptions {
   /** An empty regular file; shows the export's content from then on. */
   path: string;
   readOnly: boolean;
+  /** The kernel keeps what was read for whoever opens the file next. Else it asks again each time. */
+  keepsCache?: boolean;
   signal?: AbortSignal;
 }
 
@@ -31,7 +33,8 @@ export async function attachNbdfuse(options: NbdfuseOptions): Promise<void> {
   const { uri, path } = options;
   const pidFile = `${path}.pid`;
   const mode = options.readOnly ? ["--readonly"] : [];
-  const tool = startSystemTool("nbdfuse", [...mode, "--pidfile", pidFile, path, uri]);
+  const cache = options.keepsCache ? ["-o", "kernel_cache"] : [];
+  const tool = startSystemTool("nbdfuse", [...mode, ...cache, "--pidfile", pidFile, path, uri]);
   ownChildren.set(path, tool.ended);
   let ended = false;
   const failure = tool.ended.then((error) => {

@@ -60,7 +60,9 @@ export async function openServedDisk(
   });
   const view = await openView({ blobs, map, sizeBytes, overlayPath, readOnly });
   around.server.addExport(exportName, view);
-  return new ServedDisk({ name, exportName, node, view, entries: [overlay, exported], around, addedBytes });
+  const { usedBy = "anyone" } = options;
+  const entries = [overlay, exported];
+  return new ServedDisk({ name, exportName, node, view, usedBy, entries, around, addedBytes });
 }
 
 async function openRawDisk(
@@ -83,7 +85,16 @@ async function openRawDisk(
     readOnly,
     signal: around.ending,
   });
-  return new ServedDisk({ name, exportName: name, node, view, entries: [raw], around, addedBytes });
+  return new ServedDisk({
+    name,
+    exportName: name,
+    node,
+    view,
+    usedBy: "tools",
+    entries: [raw],
+    around,
+    addedBytes,
+  });
 }
 
 function sizeOf({ image, sizeBytes = image?.bytes }: OpenDiskOptions): number {
@@ -100,6 +111,7 @@ interface DiskParts {
   exportName: string;
   node: string;
   view: DiskContent;
+  usedBy: "anyone" | "tools";
   /** The journal entries of its overlay and its export, or of its raw file; in the order of taking. */
   entries: readonly number[];
   around: DiskSurroundings;
@@ -112,6 +124,7 @@ export class ServedDisk {
   readonly exportName: string;
   readonly view: DiskContent;
   readonly #node: string;
+  readonly #usedBy: DiskParts["usedBy"];
   readonly #entries: readonly number[];
   readonly #around: DiskSurroundings;
   readonly #addedBytes: () => number;
@@ -122,11 +135,12 @@ export class ServedDisk {
   #deviceIsGiven = false;
   #isClosed = false;
 
-  constructor({ name, exportName, node, view, entries, around, addedBytes }: DiskParts) {
+  constructor({ name, exportName, node, view, usedBy, entries, around, addedBytes }: DiskParts) {
     this.name = name;
     this.exportName = exportName;
     this.view = view;
     this.#node = node;
+    this.#usedBy = usedBy;
     this.#entries = entries;
     this.#around = around;
     this.#addedBytes = addedBytes;
@@ -228,7 +242,13 @@ export class ServedDisk {
     writeFileSync(path, "", { flag: "wx", mode: 0o600 });
     const uri = `nbd+unix:///${encodeURIComponent(this.exportName)}?socket=${encodeURI(this.#around.socketPath)}`;
     await this.#attachments.take({ kind: "nbdfuse", path }, () =>
-      attachNbdfuse({ uri, path, readOnly: this.view.readOnly, signal: this.#around.ending }),
+      attachNbdfuse({
+        uri,
+        path,
+        readOnly: this.view.readOnly,
+        keepsCache: this.#usedBy === "tools",
+        signal: this.#around.ending,
+      }),
     );
     return path;
   }

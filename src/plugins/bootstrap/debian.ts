@@ -96,7 +96,7 @@ export const debian = defineStep({
       env: { SOURCE_DATE_EPOCH: String(epoch) },
     });
     await tidy(step, root, epoch);
-    const disk = await step.openDisk({ sizeBytes: sizeMiB * MIB });
+    const disk = await step.openDisk({ sizeBytes: sizeMiB * MIB, usedBy: "tools" });
     await populate(step, disk, root, { sizeMiB, bytesPerInode, label, epoch });
     await stampInodes(step, disk, epoch);
     return { image: await disk.seal() };

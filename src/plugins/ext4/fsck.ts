@@ -28,7 +28,7 @@ export const fsck = defineStep({
       step.log("found clean before; it has not changed since");
       return { image };
     }
-    const disk = await step.openDisk({ image, readOnly: repair === "check-only" });
+    const disk = await step.openDisk({ image, readOnly: repair === "check-only", usedBy: "tools" });
     const { written } = await checkOpened(step, disk, image, repair);
     return { image: written ? await sealChecked(step, disk) : image };
   },

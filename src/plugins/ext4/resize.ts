@@ -38,7 +38,7 @@ export const resize = defineStep({
     const { image, sizeMiB, freeMiB, reservedMiB } = step.inputs;
     // A view costs nothing for its size. Inode tables and reserved blocks may take three quarters of what is added.
     const mostBytes = sizeMiB === undefined ? image.bytes + (freeMiB! * 4 + 64) * MIB : sizeMiB * MIB;
-    const disk = await step.openDisk({ image, sizeBytes: Math.max(mostBytes, image.bytes) });
+    const disk = await step.openDisk({ image, sizeBytes: Math.max(mostBytes, image.bytes), usedBy: "tools" });
     await checkOpened(step, disk, image, "preen");
     const before = await readSuperblock(disk);
     const { blockSizeBytes } = before;

@@ -34,7 +34,7 @@ export const shrink = defineStep({
     const { image, toMiB } = step.inputs;
     const sizeBytes = toMiB === undefined ? undefined : toMiB * MIB;
     if (sizeBytes !== undefined && image.bytes <= sizeBytes) return { image };
-    const disk = await step.openDisk({ image });
+    const disk = await step.openDisk({ image, usedBy: "tools" });
     await checkOpened(step, disk, image, "yes");
     const before = await readSuperblock(disk);
     const clock = clockOf(before);

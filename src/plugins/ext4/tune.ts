@@ -25,7 +25,7 @@ export const tune = defineStep({
   },
   async run(step) {
     const { image, ...tuning } = step.inputs;
-    const disk = await step.openDisk({ image });
+    const disk = await step.openDisk({ image, usedBy: "tools" });
     // With metadata_csum another UUID changes every checksum, which tune2fs does on a checked file system alone.
     await checkOpened(step, disk, image, "preen");
     const superblock = await readSuperblock(disk);

@@ -71,7 +71,7 @@ export const overlay = defineStep({
     const { image, files, hostname, nameservers } = step.inputs;
     const folder = await step.scratch();
     const busybox = await step.hostFile(await staticBusybox());
-    const disk = await step.openDisk({ image });
+    const disk = await step.openDisk({ image, usedBy: "tools" });
     // debugfs does not replay a journal: writing before a replay would be undone or worse by it.
     const { written } = await checkOpened(step, disk, image, "preen");
     const clock = clockOf(await readSuperblock(disk));

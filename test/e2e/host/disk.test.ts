@@ -122,6 +122,23 @@ describe.skipIf(process.geteuid!() !== 0)("a disk of the disk host", { timeout: 
     expect(statSync(await disk.mount()).uid).toBe(4711);
   });
 
+  it("of tools alone: the kernel keeps for the next what one has read, and all that they write arrives", async () => {
+    const { disk } = await services.openDisk("test", { sizeBytes: 16 * MIB, usedBy: "tools" });
+    const file = await disk.file();
+    const label = () => execFileSync("e2label", [file], { encoding: "utf8" }).trim();
+    for (const written of ["one", "two"]) {
+      execFileSync("mkfs.ext4", ["-q", "-F", "-L", written, file]);
+      expect(label()).toBe(written);
+      expect((await disk.read(1024 + 0x78, 3)).toString()).toBe(written);
+    }
+    const copy = join(store, "copy");
+    execFileSync("nbdcopy", [disk.uri, copy]);
+    execFileSync("e2label", [copy, "three"]);
+    execFileSync("nbdcopy", ["--flush", copy, disk.uri]);
+    expect(label()).toBe("two");
+    expect((await disk.read(1024 + 0x78, 5)).toString()).toBe("three");
+  });
+
   it("is not unmounted under a process that uses it, which is named", async () => {
     const { disk } = await makeFileSystem(32 * MIB);
     const path = await disk.mount();
