@@ -44,6 +44,21 @@ describe("run --verify", () => {
     });
   });
 
+  it.each([
+    ["all steps", ["--verify", "dice.yaml"], ["disk", "dice", "vm"]],
+    ["one step", ["--verify", "dice.yaml", "disk"], ["disk"]],
+    ["two steps, the template last", ["--verify", "disk", "vm", "dice.yaml"], ["disk", "vm"]],
+  ])("knows the template among what follows it: %s", async (_, words, nodes) => {
+    const { stdout } = await b.run("run", "--json", ...words);
+    const [, verification] = stdout.trim().split(/\n(?=\{"schema":"tplgraph.verification)/);
+    expect(JSON.parse(verification!).nodes.map(({ node }: { node: string }) => node)).toEqual(nodes);
+  });
+
+  it("asks for a template where there is none", async () => {
+    const { exitCode, stderr } = await b.run("run", "--verify", "disk");
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining("missing required argument 'template'")]);
+  });
+
   it("knows a step that is not there before anything is built", async () => {
     const { exitCode, stderr } = await b.run("run", "dice.yaml", "--verify", "dyce");
     expect(exitCode).toBe(2);

@@ -10,7 +10,7 @@ import type { RunRecord } from "../../engine/run/record.ts";
 import { parseDuration } from "../../engine/template/duration.ts";
 import type { Store } from "../../store/store.ts";
 import { watchActivity } from "../activity.ts";
-import { addBuildFlags, append, type BuildFlags, positiveInteger } from "../build-flags.ts";
+import { addPlanFlags, append, type BuildFlags, positiveInteger } from "../build-flags.ts";
 import type { Action, Cli } from "../command.ts";
 import type { Config } from "../config.ts";
 import { debugLog } from "../debug-log.ts";
@@ -38,7 +38,8 @@ interface RunFlags extends BuildFlags {
 }
 
 export function define(command: Command, act: Action): void {
-  addBuildFlags(command)
+  // Not required by commander, which gives a template that follows --verify to that.
+  addPlanFlags(command.argument("[template]", "the template file").usage("[options] <template>"))
     .option("--jobs <count>", "how many steps run at a time (default: one a processor)", positiveInteger)
     .addOption(
       new Option("--on-error <what>", "with what a failed step holds")
@@ -54,14 +55,12 @@ export function define(command: Command, act: Action): void {
     .option("--result <file>", "writes the run's record to a file, as JSON")
     .option("--timeout <time>", "gives up after this long: 90s, 10m, 1h30m", duration)
     .option("--dry-run", "prints the plan instead")
-    .option(
-      "--verify [steps...]",
-      "after TEMPLATE: builds these steps (default: all) once more and compares the bytes",
-    )
+    .option("--verify [steps...]", "builds these steps (default: all) once more and compares the bytes")
     .action(act(run));
 }
 
-async function run(cli: Cli, flags: RunFlags, template: string): Promise<number> {
+async function run(cli: Cli, given: RunFlags, argument: string | undefined): Promise<number> {
+  const { template, flags } = templateOf(argument, given);
   if (flags.dryRun) {
     const { printPlan } = await import("./plan.ts");
     return printPlan(cli, { ...flags, format: "table" }, template);
@@ -86,6 +85,21 @@ async function run(cli: Cli, flags: RunFlags, template: string): Promise<number>
     if (flags.verify === undefined || status !== EXIT.done) return status;
     return await verify(template, workspace, cli, flags);
   });
+}
+
+/** `run --verify t.yaml`, with or without steps, means what `run t.yaml --verify` does. */
+function templateOf(argument: string | undefined, flags: RunFlags): { template: string; flags: RunFlags } {
+  if (argument !== undefined) return { template: argument, flags };
+  const words = Array.isArray(flags.verify) ? flags.verify : [];
+  const template = words.find((word) => /\.ya?ml$/.test(word));
+  if (template === undefined)
+    throw new TplError({
+      code: "wrong-usage",
+      message: "missing required argument 'template'",
+      hint: "tplgraph run TEMPLATE, a file such as templates/python.yaml",
+    });
+  const steps = words.filter((word) => word !== template);
+  return { template, flags: { ...flags, verify: steps.length === 0 ? true : steps } };
 }
 
 /** Of no use for the build, which is done: only being told to end in the middle of it shows in the exit status. */
