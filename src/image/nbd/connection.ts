@@ -69,8 +69,9 @@ export class Connection {
   }
 
   /**
-   * Sends `bytes` with whatever else is sent in this turn of the event loop. They are not the caller's any more: where
-   * they came from `buffers` they go back there.
+   * Sends `bytes`: at once where they are many, while they are in the processor's cache, and else with whatever is sent
+   * in this turn of the event loop. They are not the caller's any more: where they came from `buffers` they go back
+   * there.
    */
   send(bytes: Buffer, cost = 0): void {
     if (this.#ended) {
@@ -79,8 +80,10 @@ export class Connection {
       return;
     }
     this.#unsentBytes += bytes.length;
+    const isFirst = this.#queue.push({ bytes, cost }) === 1;
+    if (bytes.length > SMALL_BYTES) this.#flush();
     // Not a microtask: replies to requests that are done one after the other in this turn go together.
-    if (this.#queue.push({ bytes, cost }) === 1) setImmediate(() => this.#flush());
+    else if (isFirst) setImmediate(() => this.#flush());
   }
 
   /** Calls `resume` once the kernel has taken all that was sent. */

@@ -1,7 +1,8 @@
 /**
  * The transmission phase of one connection (proto.md, "Transmission"): requests are started as they come in and
- * answered as they are done, in any order. What is in flight is bounded: past the limit nothing more is taken
- * from the socket until replies have left, so a client cannot make the server hold more than that and one request.
+ * answered as they are done, in any order. What is in flight is bounded, and less so what only waits to be sent: past the
+ * limits nothing more is taken from the socket until replies have left, so a client cannot make the server hold more
+ * than that and one request.
  */
 import type { Agreement } from "./agreement.ts";
 import { MAX_STATUS_BYTES } from "./block-status.ts";
@@ -14,6 +15,11 @@ import { errorChunk } from "./structured-reply.ts";
 
 /** Payloads of requests that are being served and of replies that the client has not taken. */
 const MAX_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
+/**
+ * Of replies that the kernel has not taken. Reading ahead of a client gains nothing, and what is sent soon after it was
+ * read is still in the processor's cache.
+ */
+const MAX_UNSENT_BYTES = 512 * 1024;
 /** What a request counts beside its payload, so that their number is bounded too. */
 const REQUEST_COST_BYTES = 4096;
 
@@ -62,7 +68,7 @@ export class Transmission {
 
   #next(): void {
     this.#connection.feed.expect(REQUEST_BYTES, (header) => this.#take(header));
-    if (this.#inFlightBytes >= MAX_IN_FLIGHT_BYTES) this.#connection.pause();
+    if (!this.#hasRoom()) this.#connection.pause();
   }
 
   #take(header: Buffer): void {
@@ -150,7 +156,11 @@ export class Transmission {
 
   #sent(cost: number): void {
     this.#inFlightBytes -= cost;
-    if (this.#connection.feed.paused && this.#inFlightBytes < MAX_IN_FLIGHT_BYTES) this.#connection.resume();
+    if (this.#connection.feed.paused && this.#hasRoom()) this.#connection.resume();
+  }
+
+  #hasRoom(): boolean {
+    return this.#inFlightBytes < MAX_IN_FLIGHT_BYTES && this.#connection.unsentBytes < MAX_UNSENT_BYTES;
   }
 
   #leave(): void {
