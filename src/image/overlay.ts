@@ -24,6 +24,11 @@ export class Overlay {
   #writtenBytes = 0;
   readonly #reads = new FastCalls();
   readonly #writes = new FastCalls();
+  /**
+   * Writes in the thread pool go one after the other: a file system lets one at a time write to a file, and those that
+   * wait for their turn take a processor each.
+   */
+  #lastInPool: Promise<unknown> = Promise.resolve();
 
   /** Throws where something is at `path` already. */
   static async create(path: string, sizeBytes: number): Promise<Overlay> {
@@ -103,10 +108,17 @@ export class Overlay {
     const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
     if (this.#writes.expectFast(length))
       return timed(this.#writes, length, () => writevSync(this.#fd, buffers, offset));
-    return new Promise((resolve, reject) => {
-      writev(this.#fd, buffers, offset, (error, bytes) => (error ? reject(error) : resolve(bytes)));
-    });
+    const write = () => writeInPool(this.#fd, buffers, offset);
+    const written = this.#lastInPool.then(write, write);
+    this.#lastInPool = written;
+    return written;
   }
+}
+
+function writeInPool(fd: number, buffers: readonly Buffer[], offset: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writev(fd, buffers, offset, (error, bytes) => (error ? reject(error) : resolve(bytes)));
+  });
 }
 
 function timed(calls: FastCalls, bytes: number, call: () => number): number {
