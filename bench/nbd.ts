@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { importFile } from "../src/image/index.ts";
 import { openStore } from "../src/store/store.ts";
 import { runTemplate, tplgraph } from "./main-job/our-steps.ts";
-import { copySeconds, randomReadSeconds } from "./nbd/clients.ts";
+import { copySeconds, fillRandomly, randomReadSeconds } from "./nbd/clients.ts";
 import {
   type Content,
   type Server,
@@ -64,10 +64,12 @@ try {
 }
 
 async function bench(): Promise<void> {
-  const random = await contentOf(await randomFile(join(work, "random.raw"), sizeMib));
   console.log(
     `${cpus().length} processors, ${rounds} rounds, load ${loadavg()[0]!.toFixed(1)} at the start\n`,
   );
+  if (only.includes("memory")) await memory();
+  if (only.every((what) => what === "memory")) return;
+  const random = await contentOf(await randomFile(join(work, "random.raw"), sizeMib));
   console.log(
     "| what | tplgraph | nbdkit | qemu-nbd | of the faster | processor time of each | of the least |",
   );
@@ -76,7 +78,6 @@ async function bench(): Promise<void> {
   if (only.includes("read")) await readSequentially("Debian root", await contentOf(await rootFile()));
   if (only.includes("random")) await readAtRandom(random);
   if (only.includes("write")) await writeSequentially(random);
-  if (only.includes("memory")) await memory();
 }
 
 /** Our server hashes what this machine has not verified since it started; what it has written itself is. */
@@ -106,16 +107,16 @@ async function writeSequentially(content: Content): Promise<void> {
 /** A disk of zeros is filled, read back and sealed. */
 async function memory(): Promise<void> {
   const sizeBytes = sizeMib * 10 * MIB;
-  const raw = await randomFile(join(work, "memory.raw"), sizeMib * 10);
   const store = join(work, "memory-store");
   await using server = await serveOurs(work, { store, sizeBytes });
-  await copySeconds(raw, server.uri);
+  await fillRandomly(server.uri, sizeBytes);
   await copySeconds(server.uri, "null:");
   const served = await server.peakBytes();
   await server.seal();
   const sealed = await server.peakBytes();
-  console.log(`\nServing ${sizeMib * 10} MiB: at most ${Math.round(served / MIB)} MiB of memory;`);
-  console.log(`and sealing them: ${Math.round(sealed / MIB)} MiB`);
+  console.log(`Serving ${sizeMib * 10} MiB: at most ${Math.round(served / MIB)} MiB of memory;`);
+  console.log(`and sealing them: ${Math.round(sealed / MIB)} MiB\n`);
+  await rm(store, { recursive: true });
 }
 
 /** Medians. */

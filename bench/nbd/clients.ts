@@ -11,6 +11,11 @@ export async function copySeconds(from: string, to: string): Promise<number> {
   return (performance.now() - began) / 1000;
 }
 
+/** Writes `sizeBytes` that have not been there before, which lie in no file. */
+export async function fillRandomly(uri: string, sizeBytes: number): Promise<void> {
+  await run("nbdcopy", ["--", "[", "nbdkit", "random", `size=${sizeBytes}`, "]", uri]);
+}
+
 /** How long it takes to read 4 KiB at random `reads` times, 32 at a time on one connection, in seconds. */
 export async function randomReadSeconds(uri: string, sizeBytes: number, reads: number): Promise<number> {
   const { stdout } = await run("fio", [
