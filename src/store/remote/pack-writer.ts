@@ -31,8 +31,10 @@ export interface PackWriterOptions {
 }
 
 interface Filling {
-  pieces: Buffer[];
+  /** As large as it may become. */
+  data: Buffer;
   entries: PackEntry[];
+  /** So far. */
   bytes: number;
 }
 
@@ -41,7 +43,7 @@ export class PackWriter {
   readonly #uploads = new Set<Promise<void>>();
   /** Given to `add`, and not in an uploaded pack yet. */
   readonly #underWay = new Set<Digest>();
-  #filling = emptyPack();
+  #filling: Filling | undefined;
   /** Blobs come into the pack in the order of `add`: neighbours in an image stay neighbours. */
   #turn: Promise<void> = Promise.resolve();
   #failure: { error: unknown } | undefined;
@@ -73,23 +75,23 @@ export class PackWriter {
 
   async #append(digest: Digest, { stored, bytes, encoding }: PackedBlob): Promise<void> {
     this.#throwFailure();
-    const pack = this.#filling;
-    const { packBytes = PACK_BYTES } = this.#options;
-    if (pack.entries.length > 0 && pack.bytes + stored.length > packBytes) {
+    if (this.#filling && this.#filling.bytes + stored.length > this.#filling.data.length) {
       this.#seal();
       while (this.#uploads.size > UPLOADS_AT_ONCE) await Promise.race(this.#uploads);
       this.#throwFailure();
     }
-    const filling = this.#filling;
-    filling.entries.push({ digest, offset: filling.bytes, storedBytes: stored.length, bytes, encoding });
-    filling.pieces.push(stored);
-    filling.bytes += stored.length;
+    const { packBytes = PACK_BYTES } = this.#options;
+    this.#filling ??= emptyPack(Math.max(packBytes, PACK_HEADER_BYTES + stored.length));
+    const pack = this.#filling;
+    pack.data.set(stored, pack.bytes);
+    pack.entries.push({ digest, offset: pack.bytes, storedBytes: stored.length, bytes, encoding });
+    pack.bytes += stored.length;
   }
 
   #seal(): void {
     const pack = this.#filling;
-    if (pack.entries.length === 0) return;
-    this.#filling = emptyPack();
+    this.#filling = undefined;
+    if (!pack) return;
     const upload = this.#upload(pack)
       .catch((error) => {
         this.#failure ??= { error };
@@ -101,10 +103,10 @@ export class PackWriter {
     this.#uploads.add(upload);
   }
 
-  async #upload({ pieces, entries, bytes }: Filling): Promise<void> {
+  async #upload({ data: memory, entries, bytes }: Filling): Promise<void> {
     const { objects, onPack, isDamaged, signal } = this.#options;
     const options = signal ? { signal } : {};
-    const data = Buffer.concat(pieces, bytes);
+    const data = memory.subarray(0, bytes);
     const pack = hash("sha256", data);
     const index = encodeIndex(entries, bytes);
     signal?.throwIfAborted();
@@ -122,6 +124,8 @@ export class PackWriter {
   }
 }
 
-function emptyPack(): Filling {
-  return { pieces: [packHeader()], entries: [], bytes: PACK_HEADER_BYTES };
+function emptyPack(mostBytes: number): Filling {
+  const data = Buffer.allocUnsafeSlow(mostBytes);
+  packHeader().copy(data);
+  return { data, entries: [], bytes: PACK_HEADER_BYTES };
 }
