@@ -12,7 +12,8 @@ import { isZeros } from "./store-chunks.ts";
 import { asDamagedImage, loadMap } from "./stored-map.ts";
 import { writeWhole, writing } from "./write-whole.ts";
 
-const CHUNKS_AT_A_TIME = 16;
+/** 8 MiB: so that what only a remote has comes by few requests, some at a time. */
+const CHUNKS_AT_A_TIME = 128;
 
 /**
  * Writes `image` to `path`, over what is there. Throws ArtifactDamaged where a chunk is missing or corrupt,
