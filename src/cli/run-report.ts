@@ -21,7 +21,10 @@ export async function reportRun(
   const { flags, terminal } = cli;
   const uses = new Map(plan.nodes.map((node) => [node.id, node.uses]));
   // Programs that read the events have all of this already.
-  if (mode !== "json") await tellFailures(record, uses, store, cli);
+  if (mode !== "json") {
+    await tellFailures(record, uses, store, cli);
+    if (record.upload) terminal.err((await import("./upload.ts")).uploadText(record.upload));
+  }
   if (flags.json) return terminal.out(JSON.stringify(record, null, 2));
   const { runSummary } = await import("../views/summary.ts");
   const about = { uses, criticalPath: await criticalPathOf(plan, record) };

@@ -1,51 +1,90 @@
 /** After a build: its records, all they name and its names go to the remote. What fails is tried again by the next run. */
 import { TplError } from "../engine/errors.ts";
-import type { RunRecord } from "../engine/run/record.ts";
+import { errorData } from "../engine/run/error-data.ts";
+import type { RunRecord, UploadOutcome } from "../engine/run/record.ts";
+import type { PendingUpload } from "../store/remote/pending.ts";
+import type { PushReport, TransferOptions, TransferProgress } from "../store/remote/push.ts";
 import type { Sharing } from "../store/remote/sharing.ts";
 import type { Store } from "../store/store.ts";
 import { bytes, count } from "../views/amounts.ts";
-import type { Cli } from "./command.ts";
-import { tellInterruption } from "./interruption.ts";
-import { transferLine } from "./transfer-line.ts";
+import { printable } from "../views/text-width.ts";
 
-/** `failed`: the build is fine all the same, and what was to be uploaded is remembered. */
-export type UploadResult = "done" | "failed" | "interrupted";
-
-/** A run that found everything cached leaves nothing new; what earlier ones left is tried again. */
-export async function uploadAfter(record: RunRecord, store: Store, cli: Cli): Promise<UploadResult> {
+/** A run that found everything cached leaves nothing new; what earlier ones left is tried again. Undefined: there is nothing. */
+export async function uploadAfter(
+  record: RunRecord,
+  store: Store,
+  options: TransferOptions,
+): Promise<UploadOutcome | undefined> {
   const { sharing } = store;
-  if (!sharing || store.readOnly) return "done";
+  if (!sharing || store.readOnly) return undefined;
   const keys = Object.values(record.nodes)
     .filter(({ status, key, outputs }) => status === "built" && key !== null && outputs)
     .map(({ key }) => key!);
   if (keys.length > 0) sharing.pending.add({ run: record.run, keys, refs: record.refs });
-  if (sharing.pending.list().length === 0) return "done";
-  return await uploadPending(sharing, cli);
+  if (sharing.pending.list().length === 0) return undefined;
+  return await uploadPending(sharing, store.runs, options);
 }
 
-export async function uploadPending(sharing: Sharing, { terminal }: Cli): Promise<UploadResult> {
-  using interruption = tellInterruption(terminal);
-  const { signal } = interruption;
-  const total = { blobs: 0, bytes: 0, records: 0 };
+/** Never throws for the remote's sake, nor where it is interrupted: that stands in the outcome. */
+export async function uploadPending(
+  sharing: Sharing,
+  runs: Store["runs"],
+  { signal, onProgress }: TransferOptions,
+): Promise<UploadOutcome> {
+  const total: UploadOutcome = {
+    remote: sharing.options.remote.url,
+    ok: true,
+    blobs: 0,
+    bytes: 0,
+    records: 0,
+  };
+  const show = onProgress && nowAndThen(onProgress);
+  show?.({ done: 0, total: 0, bytes: 0 });
   try {
-    using line = transferLine(terminal, "sending");
     for (const upload of sharing.pending.list()) {
-      const { sent, sentBytes, records } = await sharing.upload(upload, { signal, onProgress: line.show });
+      const report = await sharing.upload(upload, { signal, ...(show ? { onProgress: show } : {}) });
       sharing.pending.remove(upload.run);
-      total.blobs += sent;
-      total.bytes += sentBytes;
-      total.records += records;
+      await noteUploaded(upload, report, total.remote, runs);
+      total.blobs += report.sent;
+      total.bytes += report.sentBytes;
+      total.records += report.records;
     }
+    return total;
   } catch (error) {
-    if (interruption.happened) return "interrupted";
+    if (signal?.aborted)
+      return { ...total, ok: false, error: { code: "interrupted", message: "interrupted" } };
     if (!(error instanceof TplError)) throw error;
-    terminal.err(`not uploaded: ${error.message}; the next run tries again, or tplgraph store push`);
-    if (error.hint) terminal.err(`  hint: ${error.hint}`);
-    return "failed";
+    return { ...total, ok: false, error: errorData(error) };
   }
-  const { name } = await sharing.open();
-  terminal.err(
-    `uploaded ${bytes(total.bytes)} to ${name}: ${count(total.blobs, "blob")}, ${count(total.records, "record")}`,
-  );
-  return "done";
+}
+
+/** For people; a line, or one with a hint below. */
+export function uploadText({ remote, ok, blobs, bytes: sent, records, error }: UploadOutcome): string {
+  if (ok) return `uploaded ${bytes(sent)} to ${remote}: ${count(blobs, "blob")}, ${count(records, "record")}`;
+  const what = `not uploaded: ${printable(error!.message)}; the next run tries again, or tplgraph store push`;
+  return error!.hint ? `${what}\n  hint: ${printable(error!.hint)}` : what;
+}
+
+/** A run that was told that its upload had failed is told that it is there now. */
+async function noteUploaded(
+  { run }: PendingUpload,
+  { sent: blobs, sentBytes, records }: PushReport,
+  remote: string,
+  runs: Store["runs"],
+): Promise<void> {
+  const record = (await runs.get(run))?.record;
+  if (!record) return; // collected since then
+  await runs.finish({ ...record, upload: { remote, ok: true, blobs, bytes: sentBytes, records } });
+}
+
+const SHOW_MS = 200;
+
+/** There is one for each blob, and each becomes an event. */
+function nowAndThen(show: (progress: TransferProgress) => void): (progress: TransferProgress) => void {
+  let shownMs = Number.NEGATIVE_INFINITY;
+  return (progress) => {
+    if (Date.now() - shownMs < SHOW_MS && progress.done < progress.total) return;
+    shownMs = Date.now();
+    show(progress);
+  };
 }

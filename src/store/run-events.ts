@@ -1,6 +1,6 @@
 /**
  * `events.jsonl` of a run, for whoever follows it from another process or looks back at it: a line an event, the plan
- * first. Log lines are not in it (the logs have them), nor hits that were planned (the plan has them); progress is
+ * first. Log lines are not in it (the logs have them), nor how far an upload is, nor hits that were planned (the plan has them); progress is
  * thinned, and left out when the file has grown large, so that its size is bounded by the number of nodes and tools.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
@@ -27,7 +27,7 @@ export function eventFilter(): (event: RunEvent) => string | undefined {
   const progressMs = new Map<string, number>();
   let progressChars = 0;
   return (event) => {
-    if (event.type === "node-log") return undefined;
+    if (event.type === "node-log" || event.type === "upload-progress") return undefined;
     if (event.type === "run-started")
       for (const { id, fate } of event.plan.nodes) if (fate === "hit") planned.add(id);
     if (event.type === "node-finished" && event.status === "hit" && planned.has(event.node)) return undefined;

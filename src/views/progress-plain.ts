@@ -28,6 +28,7 @@ export function plainLine(event: RunEvent): string | undefined {
     case "node-progress":
     case "tool-started":
     case "tool-finished":
+    case "upload-progress":
     case "run-finished":
       return undefined;
   }

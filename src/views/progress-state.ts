@@ -13,6 +13,8 @@ export interface ProgressState {
   startedMs: number;
   /** The steps under way, in the order in which they began. */
   running: Map<string, RunningNode>;
+  /** After the build: what of it was uploaded so far. */
+  upload?: { done: number; total: number; bytes: number };
   /** Which steps are resources; they are not counted. */
   resources: ReadonlySet<string>;
 }
@@ -74,6 +76,9 @@ export function applyEvent(state: ProgressState, event: RunEvent): RunningNode |
       if (node.tail.length > TAIL_LINES) node.tail.shift();
       return undefined;
     }
+    case "upload-progress":
+      state.upload = event;
+      return undefined;
     case "node-finished":
       return finish(state, event);
     default:

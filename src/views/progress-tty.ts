@@ -161,8 +161,13 @@ function statusLine(state: ProgressState, { columns, nowMs, paint = plain }: Liv
     state.running.size > 0 ? `${state.running.size} running` : "",
   ].filter((part) => part !== "");
   const time = seconds(Math.max(0, nowMs - state.startedMs) / 1000);
-  const text = `${state.template} [${done}]  ${[time, ...counts].join(", ")}`;
+  const upload = state.upload ? `uploading${uploadShare(state.upload)}  ` : "";
+  const text = `${upload}${state.template} [${done}]  ${[time, ...counts].join(", ")}`;
   return paint("dim", cutToWidth(text, columns - 1));
+}
+
+function uploadShare({ done, total, bytes: sent }: NonNullable<ProgressState["upload"]>): string {
+  return total === 0 ? "" : ` ${Math.floor((done / total) * 100)}%, ${bytes(sent)}`;
 }
 
 const MARKS: Record<NodeStatus, { mark: string; colour: Colour }> = {

@@ -1,6 +1,6 @@
 /** Past runs, the latest first, and the steps of one. */
 import type { RunRecord } from "../engine/run/record.ts";
-import { bytes, seconds } from "./amounts.ts";
+import { bytes, count, seconds } from "./amounts.ts";
 import type { Colour, Paint } from "./paint.ts";
 import { outcome } from "./summary.ts";
 import { type Cell, table, titled } from "./table.ts";
@@ -59,7 +59,17 @@ export function runTable(run: ListedRun, options: RunsTableOptions = {}): string
     cuttable: 5,
     right: [2, 3],
   });
-  return [head, "", ...lines, "", outcome(run.record)].join("\n");
+  return [head, "", ...lines, "", outcome(run.record), ...uploadLines(run.record)].join("\n");
+}
+
+function uploadLines({ upload }: RunRecord): string[] {
+  if (!upload) return [];
+  const { ok, remote, blobs, error } = upload;
+  if (ok) return [printable(`uploaded ${bytes(upload.bytes)} to ${remote} (${count(blobs, "blob")})`)];
+  return [
+    printable(`not uploaded to ${remote}: ${error?.message}`),
+    "  still to be uploaded: by the next run, or tplgraph store push",
+  ];
 }
 
 const STATUS_COLOURS: Record<RunRecord["nodes"][string]["status"], Colour> = {

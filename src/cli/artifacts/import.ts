@@ -15,22 +15,24 @@ import { debugLog } from "../debug-log.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
 import { tellInterruption } from "../interruption.ts";
+import { type StatusLine, statusLine } from "../status-line.ts";
 import { withStepContext } from "../step-surroundings.ts";
-import type { Terminal } from "../terminal.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export async function importArtifact(cli: Cli, path: string, newName: string): Promise<number> {
-  const { flags, terminal } = cli;
+  const { flags } = cli;
   const { name, tag } = parseRefName(newName);
   const source = await examine(path);
   await using workspace = await openWorkspace(flags);
   const store = await workspace.store();
   if (store.readOnly) throw readOnlyStore(store.path);
+  using line = statusLine(cli.terminal);
+  const { terminal } = line;
   using interruption = tellInterruption(terminal);
   return await failing(
-    cli,
+    { flags, terminal },
     async () => {
-      const image = await takeIn(cli, store, source, {
+      const image = await takeIn({ flags, terminal }, line, store, source, {
         ref: `${name}:${tag}`,
         signal: interruption.signal,
       });
@@ -93,6 +95,7 @@ function requireTool(name: string, to: string): void {
 /** What is put from now on is spared by garbage collection until it has its name. */
 async function takeIn(
   cli: Cli,
+  line: StatusLine,
   store: Store,
   source: Source,
   { ref, signal }: { ref: string; signal: AbortSignal },
@@ -104,16 +107,17 @@ async function takeIn(
     const image =
       source.format === "qcow2"
         ? await takeInQcow2(store, step, source)
-        : await takeInRaw(terminal, store, source.path, signal);
+        : await takeInRaw(line, store, source.path, signal);
     await store.refs.set(ref, { outputs: { image } });
     return image;
   });
 }
 
-async function takeInRaw(terminal: Terminal, store: Store, path: string, signal: AbortSignal) {
+async function takeInRaw(line: StatusLine, store: Store, path: string, signal: AbortSignal) {
   const { importFile } = await import("../../image/import.ts");
-  using progress = progressLine(terminal);
-  return await importFile(store.blobs, path, { signal, onProgress: progress.show });
+  const onProgress = (done: number, total: number) =>
+    line.show(`importing ${bytes(done)} of ${bytes(total)}`);
+  return await importFile(store.blobs, path, { signal, onProgress });
 }
 
 /** qemu-img writes the disk to an empty view; that it holds a file system shows only then. */
@@ -133,21 +137,4 @@ async function takeInQcow2(
   const fault = await rawFileFault(printable(path), head, async () => image.bytes);
   if (fault) throw new TplError(fault);
   return image;
-}
-
-const REDRAW_MS = 100;
-
-/** One line that is redrawn, on a terminal alone. */
-function progressLine({ isLive }: Terminal): Disposable & { show(done: number, total: number): void } {
-  let drawnMs = 0;
-  return {
-    show(done, total) {
-      if (!isLive || Date.now() - drawnMs < REDRAW_MS) return;
-      drawnMs = Date.now();
-      process.stderr.write(`\r\x1b[Kimporting ${bytes(done)} of ${bytes(total)}`);
-    },
-    [Symbol.dispose]() {
-      if (drawnMs > 0) process.stderr.write("\r\x1b[K");
-    },
-  };
 }

@@ -12,7 +12,6 @@ import type { Store } from "../../store/store.ts";
 import { watchActivity } from "../activity.ts";
 import { addPlanFlags, append, type BuildFlags, positiveInteger } from "../build-flags.ts";
 import type { Action, Cli } from "../command.ts";
-import type { Config } from "../config.ts";
 import { debugLog } from "../debug-log.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
@@ -70,18 +69,24 @@ async function run(cli: Cli, given: RunFlags, argument: string | undefined): Pro
   const planned = await planTemplate(template, workspace, flags, cli);
   if (!planned) return EXIT.wrongInput;
   const { plan, store } = planned;
-  tellTrouble(store, cli);
+  // Programs read it in the plan's reasons.
+  if (flags.progress !== "json") tellTrouble(store, cli);
   if (Array.isArray(flags.verify)) nodesMeant(plan.graph, flags.verify);
   const hasWork = plan.summary.miss + plan.summary.pending > 0;
   if (hasWork) await prepareToBuild(store, cli);
   const jobs = flags.jobs ?? workspace.config.jobs;
   return await failing(cli, async () => {
-    const { record, interrupted } = await build(planned, cli, { ...flags, ...(jobs ? { jobs } : {}) });
+    const { upload } = workspace.config;
+    const { record, interrupted } = await build(planned, cli, {
+      ...flags,
+      ...(jobs ? { jobs } : {}),
+      ...(upload ? { upload } : {}),
+    });
     await reportRun(record, { plan, store, cli, mode: progressMode(flags.progress, cli.terminal) });
     if (flags.result !== undefined) await writeResult(flags.result, record);
-    const built = exitStatus(record, interrupted);
-    const status =
-      store.sharing && built === EXIT.done ? await share(record, planned, cli, workspace.config) : built;
+    const status = exitStatus(record, interrupted);
+    const isThere = !upload || (record.upload?.ok ?? true);
+    if (status === EXIT.done && record.counts.built > 0 && isThere) await store.sharing?.trim();
     if (flags.verify === undefined || status !== EXIT.done) return status;
     return await verify(template, workspace, cli, flags);
   });
@@ -100,19 +105,6 @@ function templateOf(argument: string | undefined, flags: RunFlags): { template: 
     });
   const steps = words.filter((word) => word !== template);
   return { template, flags: { ...flags, verify: steps.length === 0 ? true : steps } };
-}
-
-/** Of no use for the build, which is done: only being told to end in the middle of it shows in the exit status. */
-async function share(
-  record: RunRecord,
-  { store }: PlannedTemplate,
-  cli: Cli,
-  { upload }: Config,
-): Promise<number> {
-  const { uploadAfter } = await import("../upload.ts");
-  const result = upload ? await uploadAfter(record, store, cli) : "done";
-  if (result === "done" && record.counts.built > 0) await store.sharing?.trim();
-  return result === "interrupted" ? EXIT.interrupted : EXIT.done;
 }
 
 /** The plan is made anew: all of it is there now. */
@@ -136,6 +128,8 @@ async function writeResult(path: string, record: RunRecord): Promise<void> {
 function exitStatus(record: RunRecord, interrupted: boolean): number {
   if (interrupted && !record.ok) return EXIT.interrupted;
   if (!record.ok) return EXIT.failed;
+  // An upload that failed is no failed build, but one that was ended is not done.
+  if (interrupted && record.upload?.ok === false) return EXIT.interrupted;
   return record.cleanup.failed.length > 0 ? EXIT.notReleased : EXIT.done;
 }
 
@@ -169,7 +163,7 @@ async function prepareToBuild(store: Store, { terminal }: Cli): Promise<void> {
 async function build(
   { plan, options }: PlannedTemplate,
   cli: Cli,
-  flags: RunFlags,
+  flags: RunFlags & { upload?: true },
 ): Promise<{ record: RunRecord; interrupted: boolean }> {
   const { executePlan } = await import("../../engine/run/execute.ts");
   const { terminal } = cli;
@@ -194,6 +188,12 @@ async function build(
     },
     signal,
     tags: tagsOf(plan, flags),
+    ...(flags.upload && {
+      upload: async (built, onProgress) => {
+        const { uploadAfter } = await import("../upload.ts");
+        return uploadAfter(built, store, { signal: interruption.signal, onProgress });
+      },
+    }),
     ...(flags.jobs ? { jobs: flags.jobs } : {}),
     ...(onError ? { onError } : {}),
     host: (await import("node:os")).hostname(),

@@ -4,6 +4,7 @@ import type { Ref } from "../../engine/store.ts";
 import { readOnlyStore } from "../../store/fault.ts";
 import { parseRef } from "../../store/refs/grammar.ts";
 import type { PullReport } from "../../store/remote/pull.ts";
+import type { TransferProgress } from "../../store/remote/push.ts";
 import type { Store } from "../../store/store.ts";
 import { bytes, count } from "../../views/amounts.ts";
 import type { Cli } from "../command.ts";
@@ -11,26 +12,28 @@ import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
 import { holding } from "../holding.ts";
 import { tellInterruption } from "../interruption.ts";
-import { transferLine } from "../transfer-line.ts";
+import { statusLine, transferText } from "../status-line.ts";
 import { openWorkspace } from "../workspace.ts";
 import { remoteOf } from "./remote-of.ts";
 
 export async function pullRefs(cli: Cli, texts: readonly string[]): Promise<number> {
-  const { flags, terminal } = cli;
+  const { flags } = cli;
   for (const text of texts) parseRef(text);
   await using workspace = await openWorkspace(flags);
   const store = await workspace.store();
   const sharing = remoteOf(store);
   if (store.readOnly) throw readOnlyStore(store.path);
   const { artifacts, refs } = await wanted(texts, store);
+  using line = statusLine(cli.terminal);
+  const { terminal } = line;
   using interruption = tellInterruption(terminal);
   return await failing(
-    cli,
+    { flags, terminal },
     async () => {
-      using line = transferLine(terminal, "fetching");
       const { signal } = interruption;
+      const onProgress = (progress: TransferProgress) => line.show(transferText("fetching", progress));
       const report = await holding(store, artifacts, async () => {
-        const pulled = await sharing.pull(artifacts, { signal, onProgress: line.show });
+        const pulled = await sharing.pull(artifacts, { signal, onProgress });
         for (const { name, at: _, ...ref } of refs) await store.refs.set(name, ref);
         return pulled;
       });

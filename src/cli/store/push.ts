@@ -3,7 +3,8 @@ import type { Artifact } from "../../engine/artifact.ts";
 import type { CacheRecord } from "../../engine/run/record.ts";
 import type { Ref } from "../../engine/store.ts";
 import { parseRef } from "../../store/refs/grammar.ts";
-import type { PushReport, Shipment } from "../../store/remote/push.ts";
+import type { PushReport, Shipment, TransferOptions } from "../../store/remote/push.ts";
+import type { Sharing } from "../../store/remote/sharing.ts";
 import type { Store } from "../../store/store.ts";
 import { bytes, count } from "../../views/amounts.ts";
 import type { Cli } from "../command.ts";
@@ -11,29 +12,26 @@ import { disowningDamage } from "../disown-damage.ts";
 import { EXIT } from "../exit-status.ts";
 import { failing } from "../failing.ts";
 import { holding } from "../holding.ts";
-import { tellInterruption } from "../interruption.ts";
-import { transferLine } from "../transfer-line.ts";
-import { uploadPending } from "../upload.ts";
+import { type Interruption, tellInterruption } from "../interruption.ts";
+import { type StatusLine, statusLine, transferText } from "../status-line.ts";
+import { uploadPending, uploadText } from "../upload.ts";
 import { openWorkspace } from "../workspace.ts";
 import { remoteOf } from "./remote-of.ts";
 
 export async function pushRefs(cli: Cli, texts: readonly string[]): Promise<number> {
-  const { flags, terminal } = cli;
+  const { flags } = cli;
   await using workspace = await openWorkspace(flags, { create: "never" });
   const store = await workspace.store();
   const sharing = remoteOf(store);
-  if (texts.length === 0) {
-    const result = await uploadPending(sharing, cli);
-    return result === "done" ? EXIT.done : result === "failed" ? EXIT.failed : EXIT.interrupted;
-  }
+  if (texts.length === 0) return await pushPending(sharing, store, cli);
   const shipment = await shipmentOf(texts, store);
+  using line = statusLine(cli.terminal);
+  const { terminal } = line;
   using interruption = tellInterruption(terminal);
   return await failing(
-    cli,
+    { flags, terminal },
     async () => {
-      using line = transferLine(terminal, "sending");
-      const { signal } = interruption;
-      const options = { signal, onProgress: line.show };
+      const options = optionsFor(line, interruption);
       const report = await holding(store, shipment.artifacts, () =>
         disowningDamage(store, () => sharing.push(shipment, options)),
       );
@@ -43,6 +41,22 @@ export async function pushRefs(cli: Cli, texts: readonly string[]): Promise<numb
     },
     interruption,
   );
+}
+
+/** What earlier runs could not upload. */
+async function pushPending(sharing: Sharing, store: Store, { flags, ...cli }: Cli): Promise<number> {
+  using line = statusLine(cli.terminal);
+  const { terminal } = line;
+  using interruption = tellInterruption(terminal);
+  const upload = await uploadPending(sharing, store.runs, optionsFor(line, interruption));
+  if (flags.json) terminal.out(JSON.stringify({ schema: "tplgraph.upload/1", ...upload }, null, 2));
+  terminal.err(uploadText(upload));
+  if (upload.ok) return EXIT.done;
+  return interruption.happened ? EXIT.interrupted : EXIT.failed;
+}
+
+function optionsFor(line: StatusLine, { signal }: Interruption): TransferOptions {
+  return { signal, onProgress: (progress) => line.show(transferText("sending", progress)) };
 }
 
 /** A name goes with all that its run made and recorded: without the records of the steps above, it is no hit elsewhere. */

@@ -3,7 +3,7 @@ import type { Artifact } from "../artifact.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ErrorData } from "./error-data.ts";
 import type { Acquisition } from "./journal.ts";
-import type { NodeStatus, Placement, RunCounts } from "./record.ts";
+import type { NodeStatus, Placement, RunCounts, UploadOutcome } from "./record.ts";
 
 /** `at` is ISO 8601, UTC. `node` is a node's id. */
 export type RunEvent = { at: string } & (
@@ -35,7 +35,10 @@ export type RunEvent = { at: string } & (
       seconds: number;
       /** By how many bytes the store has grown. Absent in events of before it was counted. */
       addedBytes?: number;
+      upload?: UploadOutcome;
     }
+  /** After the build, before it is finished: how many blobs of all, and how many bytes were sent. */
+  | { type: "upload-progress"; done: number; total: number; bytes: number }
 );
 
 /** An event before it is given its time. */

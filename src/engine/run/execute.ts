@@ -19,7 +19,7 @@ import { JobSlots } from "./job-slots.ts";
 import { Leases } from "./leases.ts";
 import { nameOutputs } from "./name-outputs.ts";
 import { mayRun, type NodeState, NodeStates } from "./node-state.ts";
-import type { CacheRecord, NodeResult, NodeStatus, Placement, RunRecord } from "./record.ts";
+import type { CacheRecord, NodeResult, NodeStatus, Placement, RunRecord, UploadOutcome } from "./record.ts";
 import { newRunId } from "./run-id.ts";
 import type { CleanupFailure } from "./scope.ts";
 import type { Services, StartServices } from "./services.ts";
@@ -36,12 +36,22 @@ export interface ExecuteOptions extends EvaluateOptions {
   onEvent?(event: RunEvent): void;
   /** Called with a failed node while everything it took is still there; cleanup waits for it. */
   onError?(node: string, error: unknown): Promise<void>;
+  /**
+   * Called with a successful run's record, which the store has by then: what was built is to be had elsewhere too.
+   * Returns what came of it, undefined where there was nothing to do; it does not make the run another one.
+   */
+  upload?(
+    record: RunRecord,
+    onProgress: (progress: UploadProgress) => void,
+  ): Promise<UploadOutcome | undefined>;
   /** Names (`NAME:TAG`) that a successful run's outputs are given. */
   tags?: readonly string[];
   /** Host name for records. */
   host?: string;
   run?: string;
 }
+
+type UploadProgress = Omit<RunEvent & { type: "upload-progress" }, "type" | "at">;
 
 /** Carries out `plan`. A build that fails is a record with `ok: false`; what throws is a bug. */
 export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<RunRecord> {
@@ -414,8 +424,17 @@ class Execution {
       },
     };
     if (!store.readOnly) await store.runs.finish(record);
-    this.#emit({ type: "run-finished", run: this.#run, ok, counts, seconds, addedBytes });
-    return record;
+    const upload = ok ? await this.#upload(record) : {};
+    this.#emit({ type: "run-finished", run: this.#run, ok, counts, seconds, addedBytes, ...upload });
+    return { ...record, ...upload };
+  }
+
+  async #upload(record: RunRecord): Promise<{ upload?: UploadOutcome }> {
+    const { store, upload: send } = this.#options;
+    const upload = await send?.(record, (progress) => this.#emit({ type: "upload-progress", ...progress }));
+    if (!upload) return {};
+    await store.runs.finish({ ...record, upload });
+    return { upload };
   }
 
   /** The template's outputs; one whose node was off the targets' path is left out. */

@@ -50,7 +50,21 @@ export interface RunRecord {
   refs: string[];
   /** Only of a template with a matrix: by the instance's name, those of which every output was built. */
   instances?: Record<string, InstanceResult>;
+  /** What became of what was to be uploaded after it; absent: nothing was. */
+  upload?: UploadOutcome;
   cleanup: { released: number; failed: { node: string; hook: string; error: ErrorData }[] };
+}
+
+export interface UploadOutcome {
+  /** Where to: `s3://BUCKET/PREFIX`. */
+  remote: string;
+  /** False: what is missing there is remembered, and uploaded by a later run or push. */
+  ok: boolean;
+  /** What was sent, by this run and of what earlier ones had left; `bytes` as it travels, compressed. */
+  blobs: number;
+  bytes: number;
+  records: number;
+  error?: ErrorData;
 }
 
 /** When and where a node ran. Absent for resources, which are acquired for the node that wants them first. */

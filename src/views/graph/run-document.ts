@@ -71,7 +71,7 @@ export function applyRunEvent(
 ): DrawnNode | undefined {
   const { run } = document;
   if (run) run.seconds = Math.max(run.seconds, (Date.parse(event.at) - Date.parse(run.startedAt)) / 1000);
-  if (event.type === "run-started") return undefined;
+  if (event.type === "run-started" || event.type === "upload-progress") return undefined;
   if (event.type === "run-finished") {
     if (run) Object.assign(run, { state: runEnding(event), seconds: event.seconds, counts: event.counts });
     document.critical = withCriticalPath(document).critical;

@@ -5,13 +5,15 @@
  */
 import { execFile, execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Plan } from "../../../src/engine/plan/plan.ts";
+import type { RunEvent } from "../../../src/engine/run/event.ts";
+import type { RunRecord } from "../../../src/engine/run/record.ts";
 import type { RemoteOptions } from "../../../src/store/objects/open.ts";
 import { s3Bench } from "./bucket.ts";
 import { type MachineOptions, machineIn, until } from "./machine.ts";
@@ -143,16 +145,34 @@ test("a remote that is away is a reason, not a failure, and is told what it miss
   expect(fates(plan)).toEqual(["miss", "pending"]);
   expect(plan.nodes[0]!.reason).toMatchObject({ code: "store-unreachable" });
   const begun = Date.now();
-  const built = await fifth.run("run", "grown.yaml", "-p", "diskMiB=640");
+  const flags = ["-p", "diskMiB=640", "--result", "fifth-result.json"];
+  const built = await fifth.run("run", "grown.yaml", ...flags);
   expect(built).toMatchObject({
     exitCode: 0,
     stderr: expect.stringMatching(/without the remote[\s\S]*not uploaded/),
   });
   expect(Date.now() - begun).toBeLessThan(30_000);
 
+  const about = { remote: remote.url, ok: false, error: { code: "store-unreachable" } };
+  const record = JSON.parse(readFileSync(join(folder, "fifth-result.json"), "utf8")) as RunRecord;
+  expect(record).toMatchObject({ ok: true, upload: about });
+  expect(JSON.parse((await fifth.run("runs", "show", record.run, "--json")).stdout)).toMatchObject({
+    upload: about,
+  });
+  expect((await fifth.run("runs", "show")).stdout).toMatch(/not uploaded to .*\n +still to be uploaded/);
+  expect(JSON.parse((await fifth.run("runs", "show", record.run, "--json")).stdout)).toMatchObject(record);
+
   s3.proxy.reset();
-  const later = await machine("fifth").run("run", "grown.yaml", "-p", "diskMiB=640");
-  expect(later).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("uploaded") });
+  const later = await machine("fifth").run("run", "grown.yaml", "-p", "diskMiB=640", "--progress", "json");
+  const events = later.stderr
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as RunEvent);
+  expect(events.map(({ type }) => type)).toContain("upload-progress");
+  expect(events.at(-1)).toMatchObject({ type: "run-finished", upload: { ok: true, records: 2 } });
+  // The run that it was left from is told, too.
+  const shown = await fifth.run("runs", "show", record.run);
+  expect(shown.stdout).toMatch(/\nuploaded .* to s3:/);
   const plain = await machine("sixth").plan("-p", "diskMiB=640");
   expect(fates(plain)).toEqual(["hit", "hit"]);
 });

@@ -2,6 +2,42 @@ import { describe, expect, it } from "vitest";
 import { ArtifactDamaged, TplError } from "../../../src/engine/errors.ts";
 import { bench, data, fates, graphOf, statuses } from "../bench.ts";
 
+describe("uploading", () => {
+  const graph = graphOf({ a: ["=1"], b: ["a"] });
+  const outcome = { remote: "s3://b", ok: false, blobs: 0, bytes: 0, records: 0 };
+
+  it("comes after the build is kept, and what became of it stands in the record and the last event", async () => {
+    const b = bench();
+    let kept: unknown;
+    const record = await b.run(graph, {
+      async upload(_, onProgress) {
+        kept = b.store.contents.runs.at(-1);
+        onProgress({ done: 1, total: 2, bytes: 3 });
+        return outcome;
+      },
+    });
+    expect(record).toMatchObject({ ok: true, upload: outcome });
+    expect(kept).toEqual({ ...record, upload: undefined });
+    expect(b.store.contents.runs.at(-1)).toEqual(record);
+    expect(b.events.slice(-2)).toMatchObject([
+      { type: "upload-progress", done: 1, total: 2, bytes: 3 },
+      { type: "run-finished", ok: true, upload: outcome },
+    ]);
+  });
+
+  it("is not asked for by a build that failed, and leaves no trace where nothing was to do", async () => {
+    const b = bench();
+    let asked = 0;
+    const upload = async () => void asked++ as undefined;
+    expect(await b.run(graph, { upload })).not.toHaveProperty("upload");
+    b.behave.set("b", async () => {
+      throw new TplError({ code: "broken", message: "broken" });
+    });
+    await b.run(graphOf({ a: ["=1"], b: ["a", "=2"] }), { upload });
+    expect(asked).toBe(1);
+  });
+});
+
 describe("caching", () => {
   //  a ─▶ b ─▶ c
   const chain = (value: string) => graphOf({ a: [`=${value}`], b: ["a"], c: ["b"] });
