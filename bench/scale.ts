@@ -1,125 +1,130 @@
 /**
  * What a fully cached run of a graph costs by its size and shape, beside `node -e 0`, and beside the same graph in
- * ninja, make, turbo and wireit, each with nothing to do: `node bench/scale.ts`. Also what it costs to execute steps
- * that do nothing. dist/ must be built; needs ninja, make and npm, no root. Medians of wall times, tools in turn.
+ * ninja, make, turbo and wireit, each with nothing to do: `node bench/scale.ts`. Also what it costs to build such a
+ * graph of steps that do nothing, and to explain one of its steps. dist/ must be built; needs ninja, make and npm, no
+ * root. Medians of wall times, tools in turn.
  *
- * --sizes 100,1000,10000   nodes
- * --shapes layered,chain   of those in bench/scale/shapes.ts; the other tools get the first one alone
+ * --only cached,first,executed,explain   parts; default all
+ * --sizes 1000,10000,100000              nodes
+ * --shapes layered,chain   of those in bench/scale/shapes.ts; all but the cached runs, and the other tools, get the first one alone
  * --rounds N               of one start of each (5)
  * --without turbo,wireit
+ * --patience SECONDS       a tool that would fill its cache for longer, at the pace of the last size, is left out (300)
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { explained } from "./scale/explain.ts";
+import { inTurn, time } from "./scale/measure.ts";
 import { PROJECTS, type Project, tplgraphProject, tplgraphTemplate } from "./scale/projects.ts";
 import { SHAPES } from "./scale/shapes.ts";
 
+const PARTS = { cached, first, executed, explain };
+
 const { values: flags } = parseArgs({
   options: {
-    sizes: { type: "string", default: "100,1000,10000" },
+    only: { type: "string", default: Object.keys(PARTS).join(",") },
+    sizes: { type: "string", default: "1000,10000,100000" },
     shapes: { type: "string", default: Object.keys(SHAPES).join(",") },
     rounds: { type: "string", default: "5" },
     without: { type: "string", default: "" },
+    patience: { type: "string", default: "300" },
   },
 });
 const sizes = flags.sizes.split(",").map(Number);
 const shapes = flags.shapes.split(",");
+const firstShape = SHAPES[shapes[0]!]!;
 const rounds = Number(flags.rounds);
+const patience = Number(flags.patience);
+const leftOut = new Set(flags.without.split(","));
+/** Seconds a node, of filling the last cache. */
+const pace = new Map<string, number>();
 
 if (!existsSync(resolve(import.meta.dirname, "../dist/cli/main.js")))
   throw new Error("dist/ is not built: npm run build");
 const folder = mkdtempSync(join(tmpdir(), "tplgraph-scale-"));
+const empty: Project = { command: process.execPath, args: ["-e", "0"], cwd: folder };
 try {
-  bench();
+  for (const part of flags.only.split(",")) PARTS[part as keyof typeof PARTS]();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function bench(): void {
-  const empty: Project = { command: process.execPath, args: ["-e", "0"], cwd: folder };
-  console.log("shape    nodes   tool       median s   over node -e 0   peak MiB");
+function cached(): void {
+  console.log("with nothing to do\nshape    nodes   tool       median s   over node -e 0   peak MiB");
   for (const [place, shape] of shapes.entries())
     for (const nodes of sizes) {
-      const dag = SHAPES[shape]!(nodes);
-      const projects: [string, Project][] = [["node -e 0", empty]];
-      for (const [tool, { make, maxNodes }] of Object.entries(PROJECTS)) {
-        const wanted = tool === "tplgraph" || (place === 0 && !flags.without.split(",").includes(tool));
-        if (wanted && nodes <= maxNodes)
-          projects.push([tool, make(dag, join(folder, `${shape}-${nodes}-${tool}`))]);
+      const measured = inTurn([["node -e 0", empty], ...projects(shape, nodes, place === 0)], rounds);
+      const base = measured.get("node -e 0")!.seconds;
+      for (const [tool, { seconds, peakMiB }] of measured) {
+        const cells = [
+          shape.padEnd(8),
+          `${nodes}`.padEnd(7),
+          tool.padEnd(10),
+          seconds.toFixed(3).padStart(8),
+        ];
+        console.log(
+          [...cells, (seconds - base).toFixed(3).padStart(16), peakMiB.toFixed(0).padStart(10)].join(" "),
+        );
       }
-      const measured = inTurn(projects);
-      const base = measured.get("node -e 0")!;
-      for (const [tool, { seconds, peakMiB }] of measured)
-        row(shape, nodes, tool, seconds, seconds - base.seconds, peakMiB);
     }
-  console.log("\nexecuting steps that do nothing, on an empty store, the graph compiled before:");
-  for (const nodes of sizes) executed(nodes);
 }
 
-function executed(nodes: number): void {
-  const dag = SHAPES[shapes[0]!]!(nodes);
-  const project = tplgraphTemplate(dag, join(folder, `executed-${nodes}`));
-  const cached = tplgraphProject(dag, join(folder, `cached-${nodes}`));
-  time(cached);
-  const [main] = project.args;
-  // Makes the store; the second one keeps the compiled graph there.
-  spawnSync(project.command, [main!, "run", "dag.yaml", "--target", "n0"], { cwd: project.cwd });
-  spawnSync(project.command, [main!, "plan", "dag.yaml"], { cwd: project.cwd });
-  const seconds = time(project).seconds - time(cached).seconds;
-  console.log(
-    `${nodes} nodes: ${seconds.toFixed(2)} s more than cached, ${((seconds / nodes) * 1e6).toFixed(0)} µs a node`,
-  );
-}
-
-interface Measured {
-  seconds: number;
-  peakMiB: number;
-}
-
-function inTurn(projects: readonly [string, Project][]): Map<string, Measured> {
-  const all = new Map(projects.map(([tool]) => [tool, [] as Measured[]]));
-  for (let round = -1; round < rounds; round++)
-    for (const [tool, project] of projects) {
-      const measured = time(project);
-      if (round >= 0) all.get(tool)!.push(measured);
+function projects(shape: string, nodes: number, others: boolean): [string, Project][] {
+  const dag = SHAPES[shape]!(nodes);
+  return Object.entries(PROJECTS).flatMap(([tool, { make, maxNodes }]): [string, Project][] => {
+    const isOurs = tool === "tplgraph";
+    if ((!isOurs && !others) || leftOut.has(tool) || nodes > maxNodes) return [];
+    const expected = (pace.get(tool) ?? 0) * nodes;
+    if (!isOurs && expected > patience) {
+      console.log(`${tool}, ${nodes} nodes: left out, filling its cache would take ${expected.toFixed(0)} s`);
+      return [];
     }
-  const medianOf = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
-  return new Map(
-    [...all].map(([tool, list]) => [
-      tool,
-      {
-        seconds: medianOf(list.map(({ seconds }) => seconds)),
-        peakMiB: medianOf(list.map(({ peakMiB }) => peakMiB)),
-      },
-    ]),
-  );
-}
-
-/** The peak is that of the largest single process, as time(1) tells it. */
-function time({ command, args, cwd, env }: Project): Measured {
-  const begun = performance.now();
-  const { status, stderr } = spawnSync("/usr/bin/time", ["-f", "%M", command, ...args], {
-    cwd,
-    encoding: "utf8",
-    maxBuffer: 2 ** 30,
-    stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, ...env },
+    const begun = performance.now();
+    const project = make(dag, join(folder, `${shape}-${nodes}-${tool}`));
+    pace.set(tool, (performance.now() - begun) / 1000 / nodes);
+    return [[tool, project]];
   });
-  const seconds = (performance.now() - begun) / 1000;
-  if (status !== 0) throw new Error(`${command} ${args.slice(0, 3).join(" ")}: ${stderr.slice(-2000)}`);
-  return { seconds, peakMiB: Number(stderr.trimEnd().split("\n").at(-1)) / 1024 };
 }
 
-function row(
-  shape: string,
-  nodes: number,
-  tool: string,
-  seconds: number,
-  over: number,
-  peakMiB: number,
-): void {
-  const cells = [shape.padEnd(8), `${nodes}`.padEnd(7), tool.padEnd(10), seconds.toFixed(3).padStart(8)];
-  console.log([...cells, over.toFixed(3).padStart(16), peakMiB.toFixed(0).padStart(10)].join(" "));
+/** The template is read and compiled, every step built. */
+function first(): void {
+  console.log("\na first run, on an empty store: reading the template and building steps that do nothing");
+  for (const nodes of sizes) {
+    const { seconds, peakMiB } = time(tplgraphTemplate(firstShape(nodes), join(folder, `first-${nodes}`)));
+    console.log(`${nodes} nodes: ${seconds.toFixed(2)} s, peak ${peakMiB.toFixed(0)} MiB`);
+  }
+}
+
+function executed(): void {
+  console.log("\nbuilding steps that do nothing, on an empty store, the graph compiled before");
+  for (const nodes of sizes) {
+    const dag = firstShape(nodes);
+    const project = tplgraphTemplate(dag, join(folder, `executed-${nodes}`));
+    const cachedProject = tplgraphProject(dag, join(folder, `cached-${nodes}`));
+    time(cachedProject);
+    const [main] = project.args;
+    // Makes the store; the second one keeps the compiled graph there.
+    spawnSync(project.command, [main!, "run", "dag.yaml", "--target", "n0"], { cwd: project.cwd });
+    spawnSync(project.command, [main!, "plan", "dag.yaml"], { cwd: project.cwd });
+    const built = time(project);
+    const seconds = built.seconds - time(cachedProject).seconds;
+    console.log(
+      `${nodes} nodes: ${seconds.toFixed(2)} s more than cached, ${((seconds / nodes) * 1e6).toFixed(0)} µs a node, peak ${built.peakMiB.toFixed(0)} MiB`,
+    );
+  }
+}
+
+function explain(): void {
+  console.log("\nexplaining the last step, over node -e 0");
+  for (const nodes of sizes) {
+    const base = inTurn([["node -e 0", empty]], rounds).get("node -e 0")!.seconds;
+    const measured = explained(firstShape(nodes), join(folder, `explain-${nodes}`), rounds);
+    const over = (what: keyof typeof measured) => `${(measured[what].seconds - base).toFixed(3)} s`;
+    console.log(
+      `${nodes} nodes: cached ${over("cached")}; to be built, as the first has changed ${over("changed")}, ${over("anew")} when the template is read anew`,
+    );
+  }
 }
