@@ -135,8 +135,9 @@ function facts(node: DrawnNode, document: GraphDocument): HTMLElement {
   const begun = document.run && node.startedAt ? since(document.run.startedAt, node.startedAt) : undefined;
   if (node.seconds !== undefined && node.state !== "hit")
     rows.push([document.shows === "run" ? "took" : "took last time", seconds(node.seconds)]);
-  if (node.addedBytes !== undefined && node.state !== "hit")
-    rows.push([document.shows === "run" ? "stored" : "stored last time", bytes(node.addedBytes)]);
+  const isBuilt = node.kind === "artifact" && (node.state === "miss" || node.state === "pending");
+  if (isBuilt) rows.push(["to store", storeText(node.addedBytes)]);
+  else if (node.addedBytes !== undefined) rows.push(["stored", bytes(node.addedBytes)]);
   if (node.bytesToFetch !== undefined) rows.push(["to fetch", fetchText(node.bytesToFetch)]);
   if (begun !== undefined) rows.push(["began", `${seconds(begun)} after the run’s start`]);
   const waited = node.readyAt && node.startedAt ? since(node.readyAt, node.startedAt) : 0;
@@ -154,6 +155,11 @@ function facts(node: DrawnNode, document: GraphDocument): HTMLElement {
     { class: "facts" },
     ...rows.flatMap(([term, value]) => [h("dt", { text: term }), h("dd", {}, value)]),
   );
+}
+
+/** From the last time. */
+function storeText(last: number | undefined): string {
+  return last === undefined ? "unknown: nobody has measured it" : `about ${bytes(last)}`;
 }
 
 function fetchText(most: number | null): string {

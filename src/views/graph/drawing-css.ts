@@ -37,6 +37,8 @@ export const DRAWING_CSS = `
 .drawing .edge.order { stroke-dasharray: 2 4; }
 .drawing .edge.held { stroke-dasharray: 6 3; }
 .drawing .edge.critical { stroke: var(--strong); stroke-width: 2.6; }
+.drawing .flow { fill: var(--soft); font-size: 9.5px; text-anchor: middle; paint-order: stroke;
+  stroke: var(--ground); stroke-width: 3px; stroke-linejoin: round; pointer-events: none; }
 .drawing .output path { fill: var(--box); stroke: var(--strong); stroke-width: 1.2; }
 .drawing .output text { font-weight: 600; font-size: 12px; }
 .drawing .box { fill: var(--box); stroke: var(--edge); stroke-width: 1.2; }

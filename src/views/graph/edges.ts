@@ -21,3 +21,24 @@ export function edgesInto(node: DrawnNode): Edge[] {
     if (!read.has(need)) edges.set(need, { from: need, to: node.id, output: undefined });
   return [...edges.values()];
 }
+
+/** All that is read from one node by another. */
+export interface Pair {
+  from: string;
+  to: string;
+  /** None where a step is only ordered after another. */
+  outputs: string[];
+}
+
+/** Between two nodes one line is drawn, whatever is read along it. */
+export function pairsOf(nodes: readonly DrawnNode[]): Pair[] {
+  return nodes.flatMap((node) => {
+    const pairs = new Map<string, Pair>();
+    for (const { from, to, output } of edgesInto(node)) {
+      const pair = pairs.get(from) ?? { from, to, outputs: [] };
+      pairs.set(from, pair);
+      if (output !== undefined) pair.outputs.push(output);
+    }
+    return [...pairs.values()];
+  });
+}

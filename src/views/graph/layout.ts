@@ -5,7 +5,8 @@
 import { TplError } from "../../engine/errors.ts";
 import { textWidth } from "../text-width.ts";
 import type { DrawnNode, GraphDocument } from "./document.ts";
-import { edgesInto } from "./edges.ts";
+import { isLabelled, type Point, pointAhead } from "./edge-label.ts";
+import { type Pair, pairsOf } from "./edges.ts";
 import { type Grouping, groupsOf } from "./groups.ts";
 
 /** All lengths in CSS pixels, the origin at the top left. */
@@ -13,9 +14,15 @@ export interface Layout {
   width: number;
   height: number;
   nodes: Map<string, Box>;
-  edges: { from: string; to: string; output: string | undefined; path: string }[];
+  edges: LaidOutEdge[];
   outputs: { name: string; node: string; box: Box; path: string }[];
   groups: { title: string; box: Box }[];
+}
+
+export interface LaidOutEdge extends Pair {
+  path: string;
+  /** The middle of what is written on it; absent in large graphs. */
+  label?: Point;
 }
 
 /** A rectangle by its top left corner. */
@@ -27,12 +34,14 @@ export interface Box {
 }
 
 const NODE_HEIGHT = { withState: 62, structure: 46 };
-const NODE_WIDTH = { least: 132, most: 250 };
+const NODE_WIDTH = { least: 132, most: 330 };
 /** Of the sans-serif fonts of the common systems at 13 and 11 pixels: a column of text takes about so much. */
 const COLUMN = { name: 7.4, small: 6.1 };
 /** How many columns a line of a box has room for. */
 export const MAX_COLUMNS = { name: Math.floor((NODE_WIDTH.most - 44) / COLUMN.name), small: 34 };
 const OUTPUT_HEIGHT = 26;
+/** Between a step and those that read it. */
+const GAP = { plain: 36, labelled: 62 };
 
 /** Graphviz counts in points of 1/72 inch; a pixel of ours is a point of its. */
 const INCH = 72;
@@ -43,12 +52,19 @@ export async function layOut(document: GraphDocument, options: { groups?: Groupi
   const viz = await instance();
   const names = new Map(document.nodes.map((node, i) => [node.id, `n${i}`]));
   const groups = groupsOf(document.nodes, options.groups ?? "template");
-  const edges = document.nodes.flatMap(edgesInto).filter(oncePerPair());
+  const edges = pairsOf(document.nodes);
+  const labelled = isLabelled(edges);
+  const gap = labelled ? GAP.labelled : GAP.plain;
   const outputs = Object.entries(document.outputs);
   const result = viz.render(
     {
       directed: true,
-      graphAttributes: { rankdir: "LR", nodesep: 0.22, ranksep: 0.5, ...effort(document.nodes.length) },
+      graphAttributes: {
+        rankdir: "LR",
+        nodesep: 0.22,
+        ranksep: gap / INCH,
+        ...effort(document.nodes.length),
+      },
       nodeAttributes: { shape: "box", fixedsize: true, label: "" },
       edgeAttributes: { arrowhead: "none" },
       nodes: [
@@ -77,28 +93,23 @@ export async function layOut(document: GraphDocument, options: { groups?: Groupi
   const [, , width, height] = numbers(drawn.bb) as [number, number, number, number];
   const found = new Map((drawn.objects ?? []).map((object) => [object.name, object]));
   const boxOf = (name: string) => nodeBox(found.get(name)!, height);
-  const paths = (drawn.edges ?? []).map((edge) => splinePath(edge.pos, height));
+  const curves = (drawn.edges ?? []).map((edge) => spline(edge.pos, height));
   return {
     width,
     height,
     nodes: new Map(document.nodes.map((node) => [node.id, boxOf(names.get(node.id)!)])),
-    edges: edges.map((edge, i) => ({ ...edge, path: paths[i] ?? "" })),
+    edges: edges.map((edge, i) => ({
+      ...edge,
+      path: curvePath(curves[i]),
+      ...(labelled && curves[i] ? { label: pointAhead(curves[i], gap / 2) } : {}),
+    })),
     outputs: outputs.map(([name, { node }], i) => ({
       name,
       node,
       box: boxOf(`o${i}`),
-      path: paths[edges.length + i] ?? "",
+      path: curvePath(curves[edges.length + i]),
     })),
     groups: groups.map(({ title }, i) => ({ title, box: groupBox(found.get(`cluster_${i}`)!, height) })),
-  };
-}
-
-/** Between two nodes one line is drawn, whatever is read along it. */
-function oncePerPair(): (edge: { from: string; to: string }) => boolean {
-  const seen = new Set<string>();
-  return ({ from, to }) => {
-    const pair = JSON.stringify([from, to]);
-    return seen.size < seen.add(pair).size;
   };
 }
 
@@ -150,13 +161,18 @@ function groupBox({ bb }: DrawnObject, total: number): Box {
   return { x: round(left), y: round(total - top), width: round(right - left), height: round(top - bottom) };
 }
 
-/** A B-spline as Graphviz writes it (`e,x,y x,y …`, the end point first where there is one) → an SVG path. */
-function splinePath(pos: string, total: number): string {
+/** A B-spline as Graphviz writes it (`e,x,y x,y …`, the end point first where there is one). */
+function spline(pos: string, total: number): Point[] {
   const points = pos.split(" ").filter((part) => !/^[es],/.test(part));
-  const [first, ...rest] = points.map((point) => {
+  return points.map((point) => {
     const [x, y] = numbers(point) as [number, number];
-    return `${round(x)},${round(total - y)}`;
+    return { x: round(x), y: round(total - y) };
   });
+}
+
+function curvePath(curve: readonly Point[] | undefined): string {
+  if (!curve) return "";
+  const [first, ...rest] = curve.map(({ x, y }) => `${x},${y}`);
   return `M${first}C${rest.join(" ")}`;
 }
 

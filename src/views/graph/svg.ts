@@ -5,6 +5,7 @@
 import { cutToWidth } from "../text-width.ts";
 import type { DrawnNode, GraphDocument } from "./document.ts";
 import { DRAWING_CSS } from "./drawing-css.ts";
+import { flowText, LABEL_COLUMNS } from "./edge-label.ts";
 import { escapeMarkup } from "./escape-markup.ts";
 import type { Grouping } from "./groups.ts";
 import { type Box, type Layout, layOut, MAX_COLUMNS } from "./layout.ts";
@@ -43,6 +44,7 @@ export async function graphSvg(document: GraphDocument, options: SvgOptions = {}
     `<g class="edges" aria-hidden="true" marker-end="url(#${idPrefix}arrow)">`,
     ...edges(layout, document, critical),
     "</g>",
+    ...edgeLabels(layout),
     ...layout.outputs.map(({ name, box }) => output(name, box)),
     ...document.nodes.map((node, i) =>
       drawnNode(node, layout.nodes.get(node.id)!, {
@@ -58,17 +60,29 @@ export async function graphSvg(document: GraphDocument, options: SvgOptions = {}
 function edges(layout: Layout, document: GraphDocument, critical: ReadonlySet<string>): string[] {
   const index = new Map(document.nodes.map(({ id }, i) => [id, i]));
   const resources = new Set(document.nodes.filter(({ kind }) => kind === "resource").map(({ id }) => id));
-  const lines = layout.edges.map(({ from, to, output: read, path }) => {
+  const lines = layout.edges.map((edge) => {
+    const { from, to, outputs, path } = edge;
     const classes = ["edge"];
-    if (read === undefined) classes.push("order");
+    if (outputs.length === 0) classes.push("order");
     if (resources.has(from)) classes.push("held");
     if (critical.has(from) && critical.has(to)) classes.push("critical");
-    return `<path class="${classes.join(" ")}" data-from="${index.get(from)}" data-to="${index.get(to)}" d="${path}"/>`;
+    return `<path class="${classes.join(" ")}" data-from="${index.get(from)}" data-to="${index.get(to)}" d="${path}"><title>${escapeMarkup(flowText(edge))}</title></path>`;
   });
   const ends = layout.outputs.map(
     ({ node, path }) => `<path class="edge" data-from="${index.get(node)}" d="${path}"/>`,
   );
   return [...lines, ...ends];
+}
+
+/** Of edges that leave a step with the same, one has it. */
+function edgeLabels({ edges }: Layout): string[] {
+  const written = new Set<string>();
+  return edges.flatMap(({ from, outputs, label }) => {
+    const text = outputs.join(", ");
+    if (!label || text === "" || written.size === written.add(`${from}\n${text}`).size) return [];
+    const shown = escapeMarkup(cutToWidth(text, LABEL_COLUMNS));
+    return `<text class="flow" aria-hidden="true" x="${Math.round(label.x)}" y="${Math.round(label.y) - 5}">${shown}</text>`;
+  });
 }
 
 function group(title: string, { x, y, width, height }: Box): string {

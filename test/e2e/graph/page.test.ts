@@ -51,6 +51,7 @@ describe("the page of a run", () => {
     expect(text).toMatch(/\$ printf '%s\\n'/);
     expect(text).toContain("exited 0");
     expect(text).toContain("onjob 1");
+    expect(text).toContain("stored0 B");
     await panel.getByText("Key’s preimage").click();
     expect(await panel.getByLabel("Preimage").textContent()).toContain('"schema": "tplgraph.key/1"');
     await step(page, "broken").click();
@@ -59,6 +60,17 @@ describe("the page of a run", () => {
     expect(await page.title()).toBe("mixed · tplgraph");
     expect(page.url()).toMatch(/#broken$/);
     expect({ complaints, requests }).toEqual({ complaints: [], requests: [] });
+    await page.close();
+  });
+
+  it("of a plan tells what would be stored and fetched, and what nobody has measured", async () => {
+    await lab.run("graph", "mixed.yaml", "-p", "word=other", "--format", "html", "-o", "plan.html");
+    const { page } = await open("plan.html");
+    await step(page, "first").click();
+    expect(await details(page).textContent()).toMatch(/to storeabout 0 B.*to fetchnothing/s);
+    await step(page, "broken").click();
+    expect(await details(page).textContent()).toContain("to storeunknown: nobody has measured it");
+    expect(await page.locator(".edges path title").first().textContent()).toMatch(/^\w+: \w+ → \w+$/);
     await page.close();
   });
 

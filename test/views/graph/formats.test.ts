@@ -71,6 +71,34 @@ describe("mermaid", () => {
   });
 });
 
+describe("SVG", () => {
+  it("tells of each edge what flows along it, and writes it once behind each step", async () => {
+    const svg = await graphSvg(job);
+    expect(svg).toContain("<title>image: files → checked</title>");
+    expect(svg.match(/class="flow"[^>]*>image</g)).toHaveLength(5);
+    const ordered = graphOf({ a: [], b: ["a"] });
+    ordered.nodes[1]!.inputs = {};
+    expect(await graphSvg(ordered)).toContain("<title>a before b</title>");
+    expect(await graphSvg(ordered)).not.toContain('class="flow"');
+  });
+
+  it("writes a word on an edge into the gap between its steps", async () => {
+    const svg = await graphSvg(graphOf({ a: [], b: ["a"] }));
+    const number = (pattern: RegExp) => Number(pattern.exec(svg)![1]);
+    const word = number(/class="flow"[^>]* x="(\d+)"/);
+    const [a, b] = [0, 1].map((i) => number(new RegExp(`id="n${i}" transform="translate\\(([\\d.]+)`)));
+    const width = number(/class="box" width="([\d.]+)"/);
+    expect(Math.abs(word - (a! + width + b!) / 2)).toBeLessThan(3);
+  });
+
+  it("writes nothing on the edges of a large graph", async () => {
+    const ids = Array.from({ length: 70 }, (_, i) => `s${i}`);
+    const svg = await graphSvg(graphOf({ a: [], ...Object.fromEntries(ids.map((id) => [id, ["a"]])) }));
+    expect(svg).toContain("<title>image: a → s69</title>");
+    expect(svg).not.toContain('class="flow"');
+  });
+});
+
 describe("states", () => {
   //  a (cached) ─▶ tree! ─▶ b ─▶ c
   const plan = planOf(compiledGraph({ "x/a": [], "tree!": ["x/a"], b: ["tree!"], c: ["b"] }, { out: "c" }), {
