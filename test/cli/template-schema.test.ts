@@ -44,7 +44,7 @@ it("has every key that the shipped templates use", () => {
   const schema = templateSchema([plugin]);
   const known = Object.keys(at(schema, "properties") as object);
   const knownOfStep = Object.keys(at(schema, ...STEP, "properties") as object);
-  for (const name of ["base", "python", "grow", "pythons"]) {
+  for (const name of ["base", "python", "grow", "pythons", "resized"]) {
     const template = parse(readFileSync(`templates/${name}.yaml`, "utf8"));
     expect(known).toEqual(expect.arrayContaining(Object.keys(template)));
     for (const each of Object.values<object>(template.steps))
