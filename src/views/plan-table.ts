@@ -15,7 +15,7 @@ export interface PlanTableOptions {
 
 export function planTable(plan: Plan, options: PlanTableOptions = {}): string {
   const rows = titled(["fate", "step", "type", "last", "stored", "key", "why"], plan.nodes.map(row));
-  const lines = table(rows, { ...options, cuttable: 6, right: [3, 4] });
+  const lines = table(rows, { ...options, cuttable: 6, right: [3, 4], droppable: [5, 2, 4, 3] });
   const transfer = transferText(plan.summary);
   const end = [...unreproducibleLine(plan.nodes), summaryLine(plan.summary), transfer];
   return [...lines, "", ...end.filter((line) => line !== "")].join("\n");

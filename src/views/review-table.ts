@@ -9,7 +9,7 @@ import { printable } from "./text-width.ts";
 
 export function reviewTable(review: Review, options: PlanTableOptions = {}): string {
   const rows = titled(["change", "step", "type", "last", "stored", "store", "why"], review.nodes.map(row));
-  const lines = table(rows, { ...options, cuttable: 6, right: [3, 4] });
+  const lines = table(rows, { ...options, cuttable: 6, right: [3, 4], droppable: [2, 5, 4, 3] });
   return [
     ...lines,
     "",

@@ -57,6 +57,7 @@ export function runTable(run: ListedRun, options: RunsTableOptions = {}): string
   const lines = table(titled(["status", "step", "took", "stored", "key", ""], rows), {
     ...options,
     cuttable: 5,
+    droppable: [4],
     right: [2, 3],
   });
   return [head, "", ...lines, "", outcome(run.record), ...uploadLines(run.record)].join("\n");

@@ -10,6 +10,8 @@ export interface Cell {
 export interface TableOptions {
   /** The one column that is cut where a row would be wider than `columns`. */
   cuttable?: number;
+  /** Columns that are left out, the first of these first, before that one becomes too narrow to be read. */
+  droppable?: readonly number[];
   /** Width of the terminal; without it nothing is cut. */
   columns?: number;
   paint?: Paint;
@@ -24,10 +26,12 @@ export function table(rows: readonly (readonly (Cell | string)[])[], options: Ta
   const { paint = plain } = options;
   const cells = rows.map((row) => row.map((cell) => (typeof cell === "string" ? { text: cell } : cell)));
   const widths = columnWidths(cells);
-  shrinkToFit(widths, options);
+  const dropped = droppedColumns(widths, options);
+  shrinkToFit(widths, dropped, options);
   return cells.map((row) =>
     row
-      .map(({ text, colour }, i) => {
+      .flatMap(({ text, colour }, i) => {
+        if (dropped.has(i)) return [];
         const cut = cutToWidth(text, widths[i]!);
         const space = " ".repeat(Math.max(0, widths[i]! - textWidth(cut)));
         const painted = colour ? paint(colour, cut) : cut;
@@ -54,9 +58,34 @@ function columnWidths(rows: readonly (readonly Cell[])[]): number[] {
 }
 
 const NARROWEST = 8;
+/** Fewer columns of text say nothing. */
+const READABLE = 20;
 
-function shrinkToFit(widths: number[], { cuttable, columns }: TableOptions): void {
+function droppedColumns(
+  widths: readonly number[],
+  { cuttable, columns, droppable = [] }: TableOptions,
+): Set<number> {
+  const dropped = new Set<number>();
+  if (cuttable === undefined || columns === undefined || widths[cuttable] === undefined) return dropped;
+  const readable = Math.min(READABLE, widths[cuttable]);
+  for (const column of droppable) {
+    if (totalWidth(widths, dropped) - widths[cuttable] + readable <= columns) break;
+    dropped.add(column);
+  }
+  return dropped;
+}
+
+function shrinkToFit(
+  widths: number[],
+  dropped: ReadonlySet<number>,
+  { cuttable, columns }: TableOptions,
+): void {
   if (cuttable === undefined || columns === undefined || widths[cuttable] === undefined) return;
-  const total = widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1);
+  const total = totalWidth(widths, dropped);
   if (total > columns) widths[cuttable] = Math.max(NARROWEST, widths[cuttable] - (total - columns));
+}
+
+function totalWidth(widths: readonly number[], dropped: ReadonlySet<number>): number {
+  const shown = widths.filter((_, column) => !dropped.has(column));
+  return shown.reduce((sum, width) => sum + width, 0) + GAP.length * (shown.length - 1);
 }

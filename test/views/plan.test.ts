@@ -49,6 +49,27 @@ describe("table", () => {
       expect(textWidth(line)).toBeLessThanOrEqual(80);
   });
 
+  it.each([
+    [100, "fate step type last stored key why"],
+    [70, "fate step type last stored why"],
+    [60, "fate step last stored why"],
+    [50, "fate step last why"],
+    [36, "fate step why"],
+  ])("leaves out what matters least where %i columns are too few for the why", (columns, titles) => {
+    const long = planOf(graphOf({ "a-step": [] }), {
+      "a-step": {
+        fate: "pending",
+        key: "0123456789abcdef",
+        lastSeconds: 61,
+        lastAddedBytes: 3 * 2 ** 20,
+        reason: { code: "upstream", changed: [] },
+      },
+    });
+    const lines = planTable(long, { columns }).split("\n").slice(0, 2);
+    expect(lines[0]!.trim().replace(/ +/g, " ")).toBe(titles);
+    for (const line of lines) expect(textWidth(line)).toBeLessThanOrEqual(columns);
+  });
+
   const summary = { hit: 4, miss: 1, pending: 2, unneeded: 1, estimateSeconds: 0 };
 
   it.each([
