@@ -8,7 +8,7 @@ import type { Finding, StepContext } from "../../engine/plugin/context.ts";
 import type { Disk } from "../../engine/plugin/disk.ts";
 import { type Checked, type CheckOptions, e2fsck, type RepairPolicy } from "./e2fsck.ts";
 import { readSuperblock } from "./read-superblock.ts";
-import { fileSystemBytes } from "./superblock.ts";
+import { asksForRepair, fileSystemBytes } from "./superblock.ts";
 
 type Host = Pick<StepContext, "tool" | "hasFound" | "noteFound">;
 
@@ -30,15 +30,14 @@ export async function isKnownClean(
  */
 export async function checkOpened(
   step: Host,
-  disk: Pick<Disk, "file" | "read" | "sizeBytes">,
+  disk: Pick<Disk, "file" | "read">,
   image: ImageArtifact,
   repair: RepairPolicy,
   options: CheckOptions = {},
 ): Promise<Checked> {
   if (await isKnownClean(step, image)) return { corrected: false, written: false };
   const checked = await e2fsck(step, disk, repair, options);
-  // On a larger disk it was not seen whether the file system fits into the image.
-  if (!checked.written && disk.sizeBytes === image.bytes) await step.noteFound(cleanFileSystem(image));
+  if (!checked.written && (await isWhole(disk, image.bytes))) await step.noteFound(cleanFileSystem(image));
   return checked;
 }
 
@@ -48,10 +47,17 @@ export async function sealChecked(
   disk: Pick<Disk, "read" | "seal" | "sizeBytes">,
   options: { sizeBytes?: number } = {},
 ): Promise<ImageArtifact> {
-  const { sizeBytes = disk.sizeBytes } = options;
-  const fits = fileSystemBytes(await readSuperblock(disk)) <= sizeBytes;
+  const found = await isWhole(disk, options.sizeBytes ?? disk.sizeBytes);
   const image = await disk.seal(options);
-  // What is cut off was there when it was checked.
-  if (fits) await step.noteFound(cleanFileSystem(image));
+  if (found) await step.noteFound(cleanFileSystem(image));
   return image;
+}
+
+/**
+ * Whether what e2fsck said of the disk holds for an image of `imageBytes`, which may end before it. A check alone
+ * (`-n`) finds no fault with a journal that is still to be replayed.
+ */
+async function isWhole(disk: Pick<Disk, "read">, imageBytes: number): Promise<boolean> {
+  const superblock = await readSuperblock(disk);
+  return !asksForRepair(superblock) && fileSystemBytes(superblock) <= imageBytes;
 }

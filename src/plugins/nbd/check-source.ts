@@ -28,7 +28,7 @@ export interface CheckOptions {
 /** Nothing was written on `disk` since it was opened with `image`. Throws ToolError `fsck-failed`, `tool-missing`, `tool-timeout`; TplError `not-ext4`, `unknown-file-system`. */
 export async function checkSource(
   step: Host,
-  disk: Pick<Disk, "file" | "read" | "sizeBytes">,
+  disk: Pick<Disk, "file" | "read">,
   image: ImageArtifact,
   { repair, timeoutMs }: CheckOptions,
 ): Promise<FileSystemFacts> {

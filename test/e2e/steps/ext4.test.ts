@@ -97,6 +97,26 @@ describe("ext4/mkfs and ext4/tune", () => {
   });
 });
 
+describe("ext4/fsck", () => {
+  it("leaves a clean image as it is, and one that was mounted after its check from then on", async () => {
+    await using bench = await stepBench();
+    const image = await imageWithData(bench, 64);
+    for (const repair of ["check-only", "preen", "yes"])
+      expect(await bench.run<Made>(fsck, { image, repair })).toEqual({ image });
+    const file = join(bench.folder, "mounted.raw");
+    copyFileSync(bench.imagePath(image), file);
+    run("sh", "-c", 'mkdir "$0.mnt" && mount -o loop "$0" "$0.mnt" && umount "$0.mnt"', file);
+    const mounted = await bench.putImage(file);
+    const checked = (await bench.run<Made>(fsck, { image: mounted })).image;
+    expect(checked).not.toEqual(mounted);
+    // Another store knows nothing of these images, and comes to the same.
+    await using other = await stepBench();
+    const again = await other.putImage(bench.imagePath(checked));
+    expect(await other.run<Made>(fsck, { image: again, repair: "yes" })).toEqual({ image: checked });
+    await expect(other.run<Made>(resize, { image: again, sizeMiB: 128 })).resolves.toBeDefined();
+  });
+});
+
 describe("ext4/resize and ext4/shrink", () => {
   it("grow and shrink in place, to the byte, and keep every file", async () => {
     await using bench = await stepBench();

@@ -168,6 +168,22 @@ describe("ext4/fsck", () => {
     expect(lines(bench).length).toBeGreaterThan(commands);
   });
 
+  it("does not take a check alone for a replay of the journal", async () => {
+    await using bench = await stepBench({ recording: answers([{ incompat: 0x46 }]) });
+    expect(await bench.run(fsck, { image, repair: "check-only" })).toEqual({ image });
+    await bench.run(fsck, { image });
+    expect(lines(bench)).toEqual(["e2fsck -f -n /disk-1.raw", "e2fsck -f -p /disk-2.raw"]);
+  });
+
+  it("does not take a file system for clean that is larger than its image", async () => {
+    const larger = { blocks: image.bytes / 4096 + 1 };
+    await using bench = await stepBench({ recording: answers([larger]) });
+    await bench.run(resize, { image, sizeMiB: 512 });
+    const checks = lines(bench).length;
+    await bench.run(fsck, { image });
+    expect(lines(bench).slice(checks)).toEqual(["e2fsck -f -n /disk-2.raw"]);
+  });
+
   it("takes the file system's own last time for the clock", async () => {
     await using bench = await stepBench({ recording: answers([{ lastWritten: 1_650_000_000 }]) });
     await bench.run(fsck, { image });
