@@ -61,11 +61,23 @@ export class Overlay {
     }
   }
 
-  /** Writes the buffers one after the other from `offset` on. */
-  async write(buffers: readonly Buffer[], offset: number): Promise<void> {
-    let rest = buffers.filter((buffer) => buffer.length > 0);
+  /** Writes the buffers one after the other from `offset` on. Undefined: they are written. Throws or rejects with what `writev` says. */
+  write(buffers: readonly Buffer[], offset: number): Promise<void> | undefined {
+    if (this.#closing) throw closed();
+    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    let written = 0;
+    if (this.#writes.expectFast(length)) {
+      written = timed(this.#writes, length, () => writevSync(this.#fd, buffers, offset));
+      this.#writtenBytes += written;
+      if (written === length) return undefined;
+    }
+    return this.#writeOn(withoutFirst(buffers, written), offset + written);
+  }
+
+  async #writeOn(buffers: readonly Buffer[], offset: number): Promise<void> {
+    let rest = buffers;
     while (rest.length > 0) {
-      const bytes = await this.#track(() => this.#writeOnce(rest, offset));
+      const bytes = await this.#track(() => this.#writeInPool(rest, offset));
       if (bytes === 0) throw deviceError("EIO", `the overlay ${this.path} takes no more`);
       this.#writtenBytes += bytes;
       offset += bytes;
@@ -86,7 +98,7 @@ export class Overlay {
   }
 
   async #track<T>(call: () => T | Promise<T>): Promise<T> {
-    if (this.#closing) throw deviceError("ESHUTDOWN", "the view is closed");
+    if (this.#closing) throw closed();
     this.#pending++;
     try {
       return await call();
@@ -104,21 +116,22 @@ export class Overlay {
     });
   }
 
-  #writeOnce(buffers: readonly Buffer[], offset: number): number | Promise<number> {
-    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-    if (this.#writes.expectFast(length))
-      return timed(this.#writes, length, () => writevSync(this.#fd, buffers, offset));
-    const write = () => writeInPool(this.#fd, buffers, offset);
+  #writeInPool(buffers: readonly Buffer[], offset: number): Promise<number> {
+    const write = () => writeFrom(this.#fd, buffers, offset);
     const written = this.#lastInPool.then(write, write);
     this.#lastInPool = written;
     return written;
   }
 }
 
-function writeInPool(fd: number, buffers: readonly Buffer[], offset: number): Promise<number> {
+function writeFrom(fd: number, buffers: readonly Buffer[], offset: number): Promise<number> {
   return new Promise((resolve, reject) => {
     writev(fd, buffers, offset, (error, bytes) => (error ? reject(error) : resolve(bytes)));
   });
+}
+
+function closed(): Error {
+  return deviceError("ESHUTDOWN", "the view is closed");
 }
 
 function timed(calls: FastCalls, bytes: number, call: () => number): number {

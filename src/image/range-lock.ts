@@ -6,16 +6,24 @@
 export class RangeLock {
   readonly #held = new Set<Held>();
 
-  /** Runs `operation` when nothing earlier overlaps `[first, end)` any more. An operation's failure does not hold up the next. */
-  async run<T>(first: number, end: number, operation: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `operation` when nothing earlier overlaps `[first, end)` any more: at once, where nothing does. Gives what it
+   * gives, which is no promise where it was done at once. An operation's failure does not hold up the next.
+   */
+  run<T>(first: number, end: number, operation: () => Promise<T> | T): Promise<T> | T {
     const earlier: Promise<void>[] = [];
     for (const held of this.#held) if (held.first < end && first < held.end) earlier.push(held.done);
+    if (earlier.length > 0) return this.#hold(first, end, Promise.all(earlier).then(operation));
+    const running = operation();
+    return running instanceof Promise ? this.#hold(first, end, running) : running;
+  }
+
+  async #hold<T>(first: number, end: number, running: Promise<T>): Promise<T> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const mine: Held = { first, end, done: promise };
     this.#held.add(mine);
     try {
-      if (earlier.length > 0) await Promise.all(earlier);
-      return await operation();
+      return await running;
     } finally {
       this.#held.delete(mine);
       resolve();

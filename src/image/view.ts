@@ -178,8 +178,7 @@ class View implements CowView {
 
   /** Whole blocks are marked alone; the rest of a block at either end may have to be read and written. */
   zeroesFast(offset: number, length: number): boolean {
-    const end = offset + length;
-    return offset % BLOCK_BYTES === 0 && (end % BLOCK_BYTES === 0 || end === this.sizeBytes);
+    return this.#isWholeBlocks(offset, length);
   }
 
   async seal({ sizeBytes = this.sizeBytes, signal }: SealOptions = {}): Promise<ImageArtifact> {
@@ -241,24 +240,45 @@ class View implements CowView {
   }
 
   /** Orders a change of `[offset, end)`, in bytes, after the earlier ones that overlap it. */
-  #change<T>(offset: number, end: number, operation: () => Promise<T>): Promise<T> {
+  #change<T>(offset: number, end: number, operation: () => Promise<T> | T): Promise<T> | T {
     return this.#changes.run(Math.floor(offset / BLOCK_BYTES), Math.ceil(end / BLOCK_BYTES), operation);
   }
 
-  async #overwrite(offset: number, data: Buffer): Promise<void> {
-    const end = offset + data.length;
-    const firstBlock = Math.floor(offset / BLOCK_BYTES);
-    const endBlock = Math.ceil(end / BLOCK_BYTES);
+  /** Undefined: it is done. */
+  #overwrite(offset: number, data: Buffer): Promise<void> | undefined {
+    return this.#isWholeBlocks(offset, data.length)
+      ? this.#keep([data], offset)
+      : this.#overwriteParts(offset, offset + data.length, data);
+  }
+
+  #isWholeBlocks(offset: number, length: number): boolean {
+    const end = offset + length;
+    return offset % BLOCK_BYTES === 0 && (end % BLOCK_BYTES === 0 || end === this.sizeBytes);
+  }
+
+  async #overwriteParts(offset: number, end: number, data: Buffer): Promise<void> {
     const [head, tail] = await Promise.all([
-      this.#toComplete(firstBlock * BLOCK_BYTES, offset),
-      this.#toComplete(end, Math.min(endBlock * BLOCK_BYTES, this.sizeBytes)),
+      this.#toComplete(Math.floor(offset / BLOCK_BYTES) * BLOCK_BYTES, offset),
+      this.#toComplete(end, Math.min(Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES, this.sizeBytes)),
     ]);
+    const whole = [head, data, tail].filter((part) => part.length > 0);
+    await this.#keep(whole, offset - head.length);
+  }
+
+  /** Puts whole blocks into the overlay. Undefined: it is done. */
+  #keep(buffers: readonly Buffer[], offset: number): Promise<void> | undefined {
+    const end = buffers.reduce((sum, buffer) => sum + buffer.length, offset);
+    const mark = () =>
+      this.#dirty.markWritten(Math.floor(offset / BLOCK_BYTES), Math.ceil(end / BLOCK_BYTES));
     try {
-      await this.#overlay!.write([head, data, tail], offset - head.length);
+      const written = this.#overlay!.write(buffers, offset);
+      if (!written) return void mark();
+      return written.then(mark, (error) => {
+        throw this.#overlayFault(error);
+      });
     } catch (error) {
       throw this.#overlayFault(error);
     }
-    this.#dirty.markWritten(firstBlock, endBlock);
   }
 
   /** What the overlay needs of `[from, to)`, within one block, for that block to be whole. */
