@@ -58,6 +58,8 @@ async function fill(partial: string, what: Export, options: TransferOptions): Pr
     doneBytes += CHUNK_BYTES;
     options.onProgress?.(doneBytes, totalBytes);
   });
+  // All chunks of a small image are under way at once: none of them has asked since.
+  options.signal?.throwIfAborted();
 }
 
 async function readChunk(
