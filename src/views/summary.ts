@@ -54,7 +54,8 @@ function outputs(record: RunRecord, { paint = plain, columns }: SummaryOptions):
     { text: shortDigest(artifact.digest), colour: "dim" },
     { text: namesOf(record, name, artifact).join(" "), colour: "green" },
   ]);
-  return section("outputs", table(rows, { paint, ...(columns ? { columns: columns - 2 } : {}) }), paint);
+  const narrow = { paint, cuttable: 4, droppable: [3, 1], ...(columns ? { columns: columns - 2 } : {}) };
+  return section("outputs", table(rows, narrow), paint);
 }
 
 /** `python:latest#rootfs`; of a matrix's output, as its instances have it. */
@@ -99,6 +100,7 @@ function timeTable(
   const rows = table(shown.map(withBar), {
     paint,
     cuttable: 0,
+    droppable: [1],
     right: [2, 3],
     ...(columns ? { columns: columns - 2 } : {}),
   });
@@ -121,7 +123,7 @@ function criticalLine(
   const steps = (shown: readonly string[]) =>
     `critical path: ${shown.map(printable).join(" → ")}, ${seconds(took)}`;
   const whole = steps(built);
-  if (columns === undefined || textWidth(whole) <= columns - 2) return [whole];
+  if (columns === undefined || textWidth(whole) <= columns - 2 || built.length < 3) return [whole];
   return [steps([built[0]!, `… ${built.length - 2} …`, built.at(-1)!])];
 }
 

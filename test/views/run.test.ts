@@ -42,10 +42,20 @@ describe("summary", () => {
     expect(text).toContain("tplgraph artifacts export lab:size-1 -o lab.ext4");
   });
 
-  it("fits in a narrow window", () => {
-    const nodes = { "a-step-with-a-name": { status: "built" as const, key: "k", seconds: 20 } };
-    for (const line of runSummary(recordOf({ nodes }), { columns: 40 }).split("\n"))
-      expect(textWidth(line)).toBeLessThanOrEqual(40);
+  it("fits in a narrow window, without types and digests", () => {
+    const built = { status: "built" as const, key: "k", seconds: 20, addedBytes: 3 * 2 ** 20 };
+    const rootfs = { type: "image", digest: DIGEST, bytes: 2 ** 20 } as const;
+    const record = recordOf({
+      counts: { hit: 0, built: 1, failed: 0, cancelled: 0, skipped: 0 },
+      nodes: { "a-step-with-a-name": built },
+      outputs: { rootfs },
+      refs: ["a:latest"],
+    });
+    const uses = new Map([["a-step-with-a-name", "lab/step"]]);
+    const lines = runSummary(record, { columns: 40, uses }).split("\n");
+    for (const line of lines.slice(0, -1)) expect(textWidth(line)).toBeLessThanOrEqual(40);
+    expect(lines).toContain("  a-step-with-a-name  20.0s  3 MiB");
+    expect(lines).toContain("  rootfs  image  1 MiB  a:latest#rootfs");
   });
 
   it("says of bytes that the store had already that nothing is new, and of a record without a count nothing", () => {
