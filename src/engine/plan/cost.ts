@@ -17,6 +17,7 @@ export type CostOptions = Pick<EvaluateOptions, "store" | "pins">;
 export async function withCost(plan: Plan, options: CostOptions): Promise<Plan> {
   const { store } = options;
   const reading = new Reading(plan, options);
+  const toFetch = askedOnce(store);
   const read = new Map<string, Artifact>();
   const nodes: PlanNode[] = [];
   for (const [place, node] of plan.nodes.entries()) {
@@ -28,7 +29,7 @@ export async function withCost(plan: Plan, options: CostOptions): Promise<Plan> 
     const artifacts = await reading.artifactsOf(compiled);
     for (const artifact of artifacts) read.set(artifact.digest, artifact);
     const last = node.fate === "pending" ? (await lastBuilt(compiled, store.records)).record : undefined;
-    nodes.push({ ...node, ...lastFigures(last), bytesToFetch: await toFetch(artifacts, store) });
+    nodes.push({ ...node, ...lastFigures(last), bytesToFetch: await toFetch(artifacts) });
   }
   const { length, path } = criticalPath(nodes, secondsOf);
   const built = nodes.filter(isBuilt);
@@ -41,7 +42,7 @@ export async function withCost(plan: Plan, options: CostOptions): Promise<Plan> 
       estimateSeconds: length,
       unknownSteps: built.filter(({ lastSeconds }) => lastSeconds === undefined).length,
       ...toStore(built),
-      bytesToFetch: await toFetch([...read.values()], store),
+      bytesToFetch: await toFetch([...read.values()]),
     },
   };
 }
@@ -56,9 +57,21 @@ export function toStore(
   };
 }
 
-async function toFetch(artifacts: readonly Artifact[], store: EngineStore): Promise<number | null> {
-  if (artifacts.length === 0) return 0;
-  return (await store.bytesToFetch(artifacts)) ?? null;
+/** For each set of artifacts: many steps may read the same large image. */
+function askedOnce(store: EngineStore): (artifacts: readonly Artifact[]) => Promise<number | null> {
+  const answers = new Map<string, number | null>();
+  return async (artifacts) => {
+    if (artifacts.length === 0) return 0;
+    const digests = artifacts
+      .map(({ digest }) => digest)
+      .sort()
+      .join();
+    const known = answers.get(digests);
+    if (known !== undefined) return known;
+    const answer = (await store.bytesToFetch(artifacts)) ?? null;
+    answers.set(digests, answer);
+    return answer;
+  };
 }
 
 function secondsOf(node: PlanNode): number {
