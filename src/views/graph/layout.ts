@@ -34,9 +34,9 @@ export interface Box {
 }
 
 const NODE_HEIGHT = { withState: 62, structure: 46 };
-const NODE_WIDTH = { least: 132, most: 330 };
-/** Of the sans-serif fonts of the common systems at 13 and 11 pixels: a column of text takes about so much. */
-const COLUMN = { name: 7.4, small: 6.1 };
+const NODE_WIDTH = { least: 132, most: 360 };
+/** Of the widest sans-serif font of the common systems (DejaVu) at 13 pixels, bold, and at 11: a column takes so much. */
+const COLUMN = { name: 8.4, small: 6.5 };
 /** How many columns a line of a box has room for. */
 export const MAX_COLUMNS = { name: Math.floor((NODE_WIDTH.most - 44) / COLUMN.name), small: 34 };
 const OUTPUT_HEIGHT = 26;
