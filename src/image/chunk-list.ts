@@ -1,5 +1,6 @@
 /**
- * The part that all bytes of chunk maps share: which chunks of a range are present, and their digests.
+ * The part that all bytes of chunk maps share: which chunks of a range are present, and their digests; or which segments
+ * of a level, and theirs.
  *
  *     8r  runs, ascending, neither adjacent nor empty: index of the first chunk (4), number of chunks (4), big-endian
  *     32  a digest for each present chunk, in the order of the chunks

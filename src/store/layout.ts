@@ -1,13 +1,14 @@
 /**
- * The store's folder, as format 2 lays it out:
+ * The store's folder, as format 3 lays it out:
  *
- *     store.json        {"schema": "tplgraph.store/2"}
+ *     store.json        {"schema": "tplgraph.store/3"}
  *     packs/{index.sqlite, N.pack, N.verified}   blobs/ab/cdef…    damaged/…    tmp/…
  *     records.sqlite    refs/NAME/TAG.json    runs/RUN/{started.json, NODE.log, record.json}
  *     journal/RUN.jsonl, holds/RUN.json: what goes on, and what it uses (image/host/journal-file.ts, image/holders.ts)
  *
- * In format 1 there are no packs, and no image's map has segments. It is read as it is, and becomes 2 when the first
- * blob is written to it: from then on a program that knows 1 alone refuses it.
+ * In format 1 there are no packs, and no image's map has segments; in format 2 the maps have larger ones, all named in
+ * their root. Both are read as they are, and become 3 when the first blob is written: from then on a program that knows
+ * the earlier ones alone refuses the store.
  */
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +16,7 @@ import { TplError } from "../engine/errors.ts";
 import { storeFault, systemCode } from "./fault.ts";
 import { removeLeftovers, writeAtomically } from "./temporary.ts";
 
-const FORMAT = 2;
+const FORMAT = 3;
 
 export interface OpenedFolder {
   readOnly: boolean;
@@ -42,7 +43,7 @@ export function openFolder(path: string, options: OpenFolderOptions): OpenedFold
   return { readOnly: false };
 }
 
-/** To be called before something is written that format 1 does not have. `path`: the store's folder. */
+/** To be called before something is written that earlier formats do not have. `path`: the store's folder. */
 export function raiseFormat(path: string): void {
   const format = formatOf(path);
   if (format !== undefined && format < FORMAT) writeFormat(path);

@@ -38,7 +38,7 @@ describe("opening a store", () => {
     const path = join(scratchFolder(), "a", "b");
     const digest = await (await open(path)).putBlob(Buffer.from("kept"));
     expect(JSON.parse(readFileSync(join(path, "store.json"), "utf8"))).toEqual({
-      schema: "tplgraph.store/2",
+      schema: "tplgraph.store/3",
     });
     expect((await (await open(path)).readBlob(digest)).toString()).toBe("kept");
   });
@@ -70,7 +70,7 @@ describe("opening a store", () => {
       name: "a store of a newer version",
       code: "store-newer",
       prepare(path) {
-        written(join(path, "store.json"), '{"schema":"tplgraph.store/3"}');
+        written(join(path, "store.json"), '{"schema":"tplgraph.store/4"}');
         return path;
       },
     },
