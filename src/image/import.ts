@@ -8,6 +8,7 @@ import type { ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import { TplError } from "../engine/errors.ts";
 import { inParallel } from "../engine/in-parallel.ts";
+import { ChunkChanges } from "./chunk-changes.ts";
 import { type ByteRange, dataRanges } from "./data-ranges.ts";
 import { PIECE_BYTES } from "./hash/hash-piece.ts";
 import { hasherFor } from "./hash/hasher.ts";
@@ -50,7 +51,7 @@ export async function importFile(
   const sizeBytes = options.sizeBytes ?? stat.size;
   const map = emptyMap(sizeBytes);
   const readable = stat.isFile() ? Math.min(stat.size, sizeBytes) : sizeBytes;
-  const changes = new Map<number, Buffer | null>();
+  const changes = new ChunkChanges();
   const free: Buffer[] = [];
   let doneBytes = 0;
 
@@ -71,8 +72,7 @@ export async function importFile(
     );
     if (filledBytes < length) throw becameShorter(path, offset + filledBytes);
     await writer.put(chunksOf(chunks, digests));
-    for (const [place, digest] of digests.entries())
-      if (digest) changes.set(offset / CHUNK_BYTES + place, digest);
+    changes.add(offset / CHUNK_BYTES, digests);
     free.push(piece);
     doneBytes += length;
     options.onProgress?.(Math.min(doneBytes, totalBytes), totalBytes);

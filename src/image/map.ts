@@ -87,20 +87,23 @@ export function chunkDigests(map: ChunkMap): Digest[] {
   return Array.from(hex, (digits): Digest => `sha256:${digits}`);
 }
 
+/** Chunks by their index: 32 digest bytes, or null where they have become zeros. A `Map` is one. */
+export interface ChangedChunks {
+  readonly size: number;
+  keys(): Iterable<number>;
+  get(index: number): Uint8Array | null | undefined;
+}
+
 /**
- * The map with some chunks replaced (32 digest bytes) or made zeros (null), cut or grown to `sizeBytes`.
- * Costs one copy of the digests and the sorting of the changes.
+ * The map with some chunks replaced or made zeros, cut or grown to `sizeBytes`. Costs one copy of the digests and the
+ * sorting of the changes.
  *
  * Cutting to a size within a chunk needs that chunk among the changes when it holds data past the new end.
  */
-export function withChanges(
-  map: ChunkMap,
-  changes: ReadonlyMap<number, Uint8Array | null>,
-  sizeBytes: number,
-): ChunkMap {
+export function withChanges(map: ChunkMap, changes: ChangedChunks, sizeBytes: number): ChunkMap {
   checkSize(sizeBytes);
   const endChunk = chunkCount(sizeBytes);
-  const pieces: Piece[] = [];
+  const made = new MapBuilder(map.digests.length / DIGEST_BYTES + changes.size);
   const indexes = Uint32Array.from(changes.keys()).sort();
   let run = 0;
   let next = 0;
@@ -113,7 +116,7 @@ export function withChanges(
       const to = Math.min(runEnd, end);
       if (from < to) {
         const place = map.runs[run + 2]! + from - first;
-        pieces.push({ first: from, count: to - from, source: map.digests, place });
+        made.append(from, map.digests.subarray(place * DIGEST_BYTES, (place + to - from) * DIGEST_BYTES));
       }
       if (runEnd > end) break;
       run += 3;
@@ -123,44 +126,45 @@ export function withChanges(
     if (index >= endChunk) break;
     keep(index);
     const digest = changes.get(index);
-    if (digest && !ZERO_CHUNK_DIGEST.equals(digest)) {
-      pieces.push({ first: index, count: 1, source: digest, place: 0 });
-    }
+    if (digest && !ZERO_CHUNK_DIGEST.equals(digest)) made.append(index, digest);
     next = index + 1;
   }
   keep(endChunk);
-  return fromPieces(sizeBytes, pieces);
+  return made.map(sizeBytes);
 }
 
 export function digestFromBytes(bytes: Buffer): Digest {
   return `sha256:${bytes.toString("hex")}`;
 }
 
-/** Some adjacent present chunks whose digests lie together. */
-interface Piece {
-  first: number;
-  count: number;
-  source: Uint8Array;
-  /** In digests, not bytes. */
-  place: number;
-}
+class MapBuilder {
+  readonly #runs: number[] = [];
+  readonly #digests: Buffer;
+  #count = 0;
+  #end = -1;
 
-function fromPieces(sizeBytes: number, pieces: readonly Piece[]): ChunkMap {
-  const present = pieces.reduce((sum, piece) => sum + piece.count, 0);
-  const digests = Buffer.allocUnsafe(present * DIGEST_BYTES);
-  const runs: number[] = [];
-  let place = 0;
-  let end = -1;
-  for (const { first, count, source, place: sourcePlace } of pieces) {
-    const bytes = source.subarray(sourcePlace * DIGEST_BYTES, (sourcePlace + count) * DIGEST_BYTES);
-    if (bytes.length !== count * DIGEST_BYTES) throw new Error("bug: a digest is not 32 bytes");
-    digests.set(bytes, place * DIGEST_BYTES);
-    if (first === end) runs[runs.length - 2]! += count;
-    else runs.push(first, count, place);
-    place += count;
-    end = first + count;
+  /** `mostChunks`: of those that will be present. */
+  constructor(mostChunks: number) {
+    this.#digests = Buffer.allocUnsafeSlow(mostChunks * DIGEST_BYTES);
   }
-  return { sizeBytes, runs: Uint32Array.from(runs), digests };
+
+  /** Chunks side by side from index `first` on, all after the ones before. */
+  append(first: number, digests: Uint8Array): void {
+    const count = digests.length / DIGEST_BYTES;
+    if (!Number.isInteger(count)) throw new Error("bug: a digest is not 32 bytes");
+    this.#digests.set(digests, this.#count * DIGEST_BYTES);
+    if (first === this.#end) this.#runs[this.#runs.length - 2]! += count;
+    else this.#runs.push(first, count, this.#count);
+    this.#count += count;
+    this.#end = first + count;
+  }
+
+  map(sizeBytes: number): ChunkMap {
+    const used = this.#digests.subarray(0, this.#count * DIGEST_BYTES);
+    // What was replaced has left room that is not to be kept as long as the map.
+    const digests = used.length < this.#digests.length ? Buffer.from(used) : used;
+    return { sizeBytes, runs: Uint32Array.from(this.#runs), digests };
+  }
 }
 
 /** Which run is the first to end after `chunkIndex`; the number of runs when none does. */

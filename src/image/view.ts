@@ -8,6 +8,7 @@ import type { Digest, ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import { ArtifactDamaged, TplError } from "../engine/errors.ts";
 import { inParallel } from "../engine/in-parallel.ts";
+import { ChunkChanges } from "./chunk-changes.ts";
 import type { BlockDevice, Extent } from "./device.ts";
 import { deviceError } from "./device-error.ts";
 import { BLOCK_BYTES, DirtyMap } from "./dirty-map.ts";
@@ -306,11 +307,8 @@ class View implements CowView {
   }
 
   /** Puts the chunks that may differ from the shown image's; their digests, or null for zeros. */
-  async #storeChangedChunks(
-    sizeBytes: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Map<number, Buffer | null>> {
-    const changes = new Map<number, Buffer | null>();
+  async #storeChangedChunks(sizeBytes: number, signal: AbortSignal | undefined): Promise<ChunkChanges> {
+    const changes = new ChunkChanges();
     const indexes = this.#chunksToStore(sizeBytes);
     const hasher = hasherFor(indexes.length * CHUNK_BYTES);
     const writer = chunkWriterOf(this.#blobs);
@@ -326,7 +324,7 @@ class View implements CowView {
       const chunks = piece.subarray(0, count * CHUNK_BYTES);
       const digests = await hasher.hash(chunks);
       await writer.put(chunksOf(chunks, digests));
-      for (const [place, digest] of digests.entries()) changes.set(first + place, digest);
+      changes.add(first, digests);
       free.push(piece);
     });
     await writer.finish();
