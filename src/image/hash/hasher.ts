@@ -12,7 +12,7 @@ import type { HashAnswer, HashedPiece, HashRequest } from "./protocol.ts";
 
 /** Starting a thread takes as long as hashing this much. */
 const WORTH_THREADS_BYTES = 32 * 1024 * 1024;
-/** More than can be fed by the one thread that writes. */
+/** The thread that writes leaves half of a processor to them where there are two; more it cannot keep up with. */
 const MAX_THREADS = 2;
 
 export interface Hasher {
@@ -30,7 +30,7 @@ export interface Hasher {
 /** `totalBytes`: how much there will be to hash, roughly. */
 export function hasherFor(totalBytes: number): Hasher {
   if (totalBytes < WORTH_THREADS_BYTES) return HERE;
-  threads ??= new HashThreads(Math.max(1, Math.min(MAX_THREADS, availableParallelism() - 1)));
+  threads ??= new HashThreads(Math.min(MAX_THREADS, availableParallelism()));
   return threads;
 }
 
