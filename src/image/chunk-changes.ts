@@ -1,43 +1,52 @@
 /**
- * What has become of some chunks of an image. The digests lie together: a map of as many small buffers would take five
- * times the memory, and an image of 10 GiB has 163,840.
+ * What has become of some chunks of an image, all of them known by their indexes before their digests are. These lie
+ * together: a map of as many small buffers would take five times the memory, and an image of 10 GiB has 163,840 chunks.
  */
 import { type ChangedChunks, DIGEST_BYTES } from "./map.ts";
 
-const FIRST_CAPACITY = 1024;
-const ZEROS = -1;
+/** Stands for zeros: nothing has this digest. */
+const NONE = Buffer.alloc(DIGEST_BYTES);
 
 export class ChunkChanges implements ChangedChunks {
-  /** By chunk: which of the digests is its. */
-  readonly #places = new Map<number, number>();
-  #digests = Buffer.allocUnsafeSlow(FIRST_CAPACITY * DIGEST_BYTES);
-  #count = 0;
+  readonly #indexes: Uint32Array;
+  readonly #digests: Buffer;
+
+  /** `indexes`: of the chunks, ascending. They are zeros until something else is set. */
+  constructor(indexes: Uint32Array) {
+    this.#indexes = indexes;
+    this.#digests = Buffer.alloc(indexes.length * DIGEST_BYTES);
+  }
 
   get size(): number {
-    return this.#places.size;
+    return this.#indexes.length;
   }
 
-  /** Chunks side by side from index `first` on; null: zeros. Each chunk once. */
-  add(first: number, digests: readonly (Uint8Array | null)[]): void {
+  /** Of the chunks side by side from index `first` on; null: zeros. */
+  set(first: number, digests: readonly (Uint8Array | null)[]): void {
+    const place = this.#placeOf(first)!;
     for (const [at, digest] of digests.entries())
-      this.#places.set(first + at, digest ? this.#append(digest) : ZEROS);
+      if (digest) this.#digests.set(digest, (place + at) * DIGEST_BYTES);
   }
 
-  keys(): Iterable<number> {
-    return this.#places.keys();
+  keys(): Uint32Array {
+    return this.#indexes;
   }
 
-  /** A view, until the next `add`. */
   get(index: number): Uint8Array | null | undefined {
-    const place = this.#places.get(index);
+    const place = this.#placeOf(index);
     if (place === undefined) return undefined;
-    return place === ZEROS ? null : this.#digests.subarray(place * DIGEST_BYTES, (place + 1) * DIGEST_BYTES);
+    const digest = this.#digests.subarray(place * DIGEST_BYTES, (place + 1) * DIGEST_BYTES);
+    return NONE.equals(digest) ? null : digest;
   }
 
-  #append(digest: Uint8Array): number {
-    const at = this.#count * DIGEST_BYTES;
-    if (at === this.#digests.length) this.#digests = Buffer.concat([this.#digests], 2 * at);
-    this.#digests.set(digest, at);
-    return this.#count++;
+  #placeOf(index: number): number | undefined {
+    let low = 0;
+    let high = this.#indexes.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#indexes[middle]! < index) low = middle + 1;
+      else high = middle;
+    }
+    return this.#indexes[low] === index ? low : undefined;
   }
 }

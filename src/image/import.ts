@@ -51,7 +51,6 @@ export async function importFile(
   const sizeBytes = options.sizeBytes ?? stat.size;
   const map = emptyMap(sizeBytes);
   const readable = stat.isFile() ? Math.min(stat.size, sizeBytes) : sizeBytes;
-  const changes = new ChunkChanges();
   const free: Buffer[] = [];
   let doneBytes = 0;
 
@@ -61,9 +60,11 @@ export async function importFile(
     readable,
     ranges.reduce((sum, { length }) => sum + length, 0),
   );
+  const runs = runsOf(ranges, readable);
+  const changes = new ChunkChanges(indexesOf(runs));
   const hasher = hasherFor(totalBytes);
   const writer = chunkWriterOf(blobs);
-  await inParallel(pieces(ranges, readable), PIECES_AT_A_TIME, async ({ offset, length }) => {
+  await inParallel(pieces(runs, readable), PIECES_AT_A_TIME, async ({ offset, length }) => {
     options.signal?.throwIfAborted();
     const piece = free.pop() ?? hasher.newPiece();
     const chunks = piece.subarray(0, chunkCount(length) * CHUNK_BYTES);
@@ -72,7 +73,7 @@ export async function importFile(
     );
     if (filledBytes < length) throw becameShorter(path, offset + filledBytes);
     await writer.put(chunksOf(chunks, digests));
-    changes.add(offset / CHUNK_BYTES, digests);
+    changes.set(offset / CHUNK_BYTES, digests);
     free.push(piece);
     doneBytes += length;
     options.onProgress?.(Math.min(doneBytes, totalBytes), totalBytes);
@@ -114,14 +115,38 @@ async function reading<T>(path: string, act: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Whole chunks that hold all of `ranges`, each chunk once, and nothing past `endBytes`. */
-function* pieces(ranges: readonly ByteRange[], endBytes: number): Generator<ByteRange> {
+/** Chunks side by side, by their indexes. */
+interface ChunkRun {
+  first: number;
+  end: number;
+}
+
+/** The chunks that hold `ranges`, ascending, each once, and nothing past `endBytes`. */
+function runsOf(ranges: readonly ByteRange[], endBytes: number): ChunkRun[] {
+  const runs: ChunkRun[] = [];
   let next = 0;
   for (const { offset, length } of ranges) {
-    const end = Math.min(Math.ceil((offset + length) / CHUNK_BYTES) * CHUNK_BYTES, endBytes);
-    next = Math.max(next, offset - (offset % CHUNK_BYTES));
-    for (; next < end; next += PIECE_BYTES) yield { offset: next, length: Math.min(PIECE_BYTES, end - next) };
+    const first = Math.max(next, Math.floor(offset / CHUNK_BYTES));
+    const end = chunkCount(Math.min(offset + length, endBytes));
+    if (first >= end) continue;
+    runs.push({ first, end });
     next = end;
+  }
+  return runs;
+}
+
+function indexesOf(runs: readonly ChunkRun[]): Uint32Array {
+  const indexes = new Uint32Array(runs.reduce((sum, { first, end }) => sum + end - first, 0));
+  let at = 0;
+  for (const { first, end } of runs) for (let index = first; index < end; index++) indexes[at++] = index;
+  return indexes;
+}
+
+function* pieces(runs: readonly ChunkRun[], endBytes: number): Generator<ByteRange> {
+  for (const { first, end } of runs) {
+    const endOffset = Math.min(end * CHUNK_BYTES, endBytes);
+    for (let offset = first * CHUNK_BYTES; offset < endOffset; offset += PIECE_BYTES)
+      yield { offset, length: Math.min(PIECE_BYTES, endOffset - offset) };
   }
 }
 

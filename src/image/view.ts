@@ -308,8 +308,8 @@ class View implements CowView {
 
   /** Puts the chunks that may differ from the shown image's; their digests, or null for zeros. */
   async #storeChangedChunks(sizeBytes: number, signal: AbortSignal | undefined): Promise<ChunkChanges> {
-    const changes = new ChunkChanges();
     const indexes = this.#chunksToStore(sizeBytes);
+    const changes = new ChunkChanges(indexes);
     const hasher = hasherFor(indexes.length * CHUNK_BYTES);
     const writer = chunkWriterOf(this.#blobs);
     const free: Buffer[] = [];
@@ -324,7 +324,7 @@ class View implements CowView {
       const chunks = piece.subarray(0, count * CHUNK_BYTES);
       const digests = await hasher.hash(chunks);
       await writer.put(chunksOf(chunks, digests));
-      changes.add(first, digests);
+      changes.set(first, digests);
       free.push(piece);
     });
     await writer.finish();
@@ -332,13 +332,13 @@ class View implements CowView {
   }
 
   /** The dirty chunks, and those that the end of the view or of the new image cuts through. */
-  #chunksToStore(sizeBytes: number): number[] {
-    const indexes = new Set(this.#dirty.dirtyChunks());
-    for (const end of [sizeBytes, this.#shown.sizeBytes]) {
-      if (end % CHUNK_BYTES !== 0) indexes.add(Math.floor(end / CHUNK_BYTES));
-    }
+  #chunksToStore(sizeBytes: number): Uint32Array {
+    const cutThrough = [sizeBytes, this.#shown.sizeBytes]
+      .filter((end) => end % CHUNK_BYTES !== 0)
+      .map((end) => Math.floor(end / CHUNK_BYTES));
+    const indexes = Uint32Array.from([...this.#dirty.dirtyChunks(), ...cutThrough]).sort();
     const endChunk = chunkCount(sizeBytes);
-    return [...indexes].filter((index) => index < endChunk).sort((a, b) => a - b);
+    return indexes.filter((index, at) => index < endChunk && index !== indexes[at - 1]);
   }
 
   #failRead(error: unknown): never {
@@ -375,7 +375,7 @@ class View implements CowView {
 }
 
 /** Adjacent indexes together, up to a piece. */
-function* piecesOf(indexes: readonly number[]): Generator<{ first: number; count: number }> {
+function* piecesOf(indexes: Uint32Array): Generator<{ first: number; count: number }> {
   for (let at = 0; at < indexes.length; ) {
     const first = indexes[at]!;
     let count = 1;

@@ -39,7 +39,8 @@ export interface PackWriterOptions {
 }
 
 export interface WrittenPart {
-  chunks: readonly Chunk[];
+  /** How many of the chunks that were to be written. */
+  count: number;
   /** Resolves when they are in the index, rejects when they could not be entered. It may be left alone. */
   entered: Promise<void>;
 }
@@ -68,7 +69,7 @@ export class PackWriter {
     for (let next = 0; next < chunks.length; ) {
       const room = CHUNKS_A_PACK - this.#ownPack().nextSlot;
       const part = chunks.slice(next, next + room);
-      written.push({ chunks: part, entered: this.#writePart(part) });
+      written.push({ count: part.length, entered: this.#writePart(part) });
       next += part.length;
     }
     return written;

@@ -28,9 +28,10 @@ export class PendingChunks {
       if (pending) entered.add(pending);
       else fresh.set(key, chunk);
     }
-    for (const part of this.#writer.write([...fresh.values()])) {
-      entered.add(part.entered);
-      this.#remember(part.chunks.map(keyOf), part.entered);
+    const keys = [...fresh.keys()];
+    for (const { count, entered: partEntered } of this.#writer.write([...fresh.values()])) {
+      entered.add(partEntered);
+      this.#remember(keys.splice(0, count), partEntered);
     }
     return { addedBytes: fresh.size * CHUNK_BYTES, entered: [...entered] };
   }
