@@ -2,11 +2,11 @@
  * What a remote's packs hold, as far as it was asked for. An index never changes, so each is fetched once and kept in
  * a folder of the local store: the next process finds it there.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest } from "../../engine/artifact.ts";
 import { TplError } from "../../engine/errors.ts";
-import { systemCode } from "../fault.ts";
+import { namesIn } from "../names-in.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
 import { temporaryName } from "../temporary.ts";
 import { DigestTable, type Located } from "./digest-table.ts";
@@ -126,7 +126,9 @@ export class PackIndexes {
   /** False: that was done before. */
   #loadKept(): boolean {
     if (this.#kept || this.#options.folder === undefined) return false;
-    this.#kept = namesIn(this.#options.folder).filter((name) => /^[0-9a-f]{64}\.index$/.test(name));
+    this.#kept = namesIn(this.#options.folder, { unreadable: "none" }).filter((name) =>
+      /^[0-9a-f]{64}\.index$/.test(name),
+    );
     for (const name of this.#kept) {
       const pack = name.slice(0, 64);
       const index = this.#loaded.has(pack) ? undefined : this.#readKept(pack);
@@ -169,13 +171,4 @@ async function inTurns<T>(items: readonly T[], work: (item: T) => Promise<void>)
     for (const item of left) await work(item);
   };
   await Promise.all(Array.from({ length: FETCHES_AT_ONCE }, worker));
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (["ENOENT", "EACCES"].includes(systemCode(error) ?? "")) return [];
-    throw error;
-  }
 }
