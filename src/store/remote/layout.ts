@@ -16,7 +16,7 @@ import { hexOf } from "../blobs/digest.ts";
 import type { ObjectStore } from "../objects/object-store.ts";
 
 const FORMAT = 1;
-const FORMAT_KEY = "format.json";
+export const FORMAT_KEY = "format.json";
 export const PACKS = "packs/";
 
 export function packKey(pack: string): string {
@@ -62,5 +62,9 @@ export async function checkFormat(objects: ObjectStore): Promise<"present" | "ab
 }
 
 export async function writeFormat(objects: ObjectStore): Promise<void> {
-  await objects.put(FORMAT_KEY, Buffer.from(`{"schema":"tplgraph.remote/${FORMAT}"}\n`));
+  await objects.put(FORMAT_KEY, formatObject());
+}
+
+export function formatObject(): Buffer {
+  return Buffer.from(`{"schema":"tplgraph.remote/${FORMAT}"}\n`);
 }

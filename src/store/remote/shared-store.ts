@@ -4,6 +4,7 @@ import type { TplError } from "../../engine/errors.ts";
 import { openObjects, type RemoteOptions } from "../objects/open.ts";
 import { type SharedRecords, sharedRecords } from "../records/shared.ts";
 import { withBreaker } from "./breaker.ts";
+import { withFormatCheck } from "./format-check.ts";
 import { checkFormat } from "./layout.ts";
 import { type RemoteBlobs, remoteBlobs } from "./remote-blobs.ts";
 import { remoteFolder } from "./remote-folder.ts";
@@ -35,7 +36,7 @@ export async function openSharedStore(
   { remote, records }: SharedOptions,
   { storeFolder, ...around }: { storeFolder: string; now(): number; onTrouble(error: TplError): void },
 ): Promise<SharedStore> {
-  const objects = withBreaker(await openObjects(remote), around);
+  const objects = withBreaker(withFormatCheck(await openObjects(remote)), around);
   const place = records === "remote" ? { objects } : { redis: records };
   const shared = records === "sqlite" ? undefined : await sharedRecords(place);
   return {
