@@ -43,6 +43,22 @@ describe("on a terminal", () => {
     expect(screen.lines().slice(0, 2)).toEqual(["● a  cached", "✔ b  lab/b  4.0s, 5 MiB stored"]);
   });
 
+  it("tells how far an upload is, in the line for the whole, until the run is finished", () => {
+    const view = progress();
+    view.onEvent(at(0, { type: "run-started", run: "r1", plan }));
+    view.onEvent(at(1, { type: "upload-progress", done: 0, total: 0, bytes: 0 }));
+    now = 1;
+    view.tick();
+    expect(screen.lines()).toEqual(["uploading  lab [0/3]  1.0s"]);
+    view.onEvent(at(2, { type: "upload-progress", done: 45, total: 100, bytes: 3 * 2 ** 20 }));
+    now = 2;
+    view.tick();
+    expect(screen.lines()).toEqual(["uploading 45%, 3 MiB  lab [0/3]  2.0s"]);
+    const counts = { hit: 0, built: 3, failed: 0, cancelled: 0, skipped: 0 };
+    view.onEvent(at(3, { type: "run-finished", run: "r1", ok: true, counts, seconds: 1 }));
+    expect(screen.lines()).toEqual([]);
+  });
+
   it("keeps the tail of what failed, and leaves no live line at the end", () => {
     const view = progress();
     view.onEvent(at(0, { type: "run-started", run: "r1", plan }));

@@ -1,9 +1,8 @@
 /** One Swift server for the tests of a file, a proxy before it, and a fresh bucket whenever one is asked for. */
-import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll } from "vitest";
 import type { RemoteOptions } from "../../../src/store/objects/open.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
-import { type Swift, startSwift } from "./swift.ts";
+import { makeBucket, type Swift, startSwift } from "./swift.ts";
 
 export interface S3Bench {
   swift: Swift;
@@ -34,10 +33,4 @@ export function s3Bench(): S3Bench {
     await bench.swift?.[Symbol.asyncDispose]();
   });
   return bench;
-}
-
-async function makeBucket({ endpoint, region, credentials }: Swift, Bucket: string): Promise<void> {
-  const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
-  await client.send(new CreateBucketCommand({ Bucket }));
-  client.destroy();
 }

@@ -1,7 +1,7 @@
 /**
  * A real S3 server for tests: OpenStack Swift with s3api from Debian, which verifies signatures (SigV4) and takes
  * multipart uploads. Five processes (four of Swift, and memcached, without which it makes no bucket) on free ports of the loopback, one replica, everything in a temporary folder that
- * has extended attributes; gone with `close`. `s3-process.ts` runs it for other processes.
+ * has extended attributes; gone when it is disposed of.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,6 +9,7 @@ import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 
 export interface Swift extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
@@ -67,6 +68,12 @@ export async function startSwift(): Promise<Swift> {
     await close();
     throw error;
   }
+}
+
+export async function makeBucket({ endpoint, region, credentials }: Swift, Bucket: string): Promise<void> {
+  const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+  await client.send(new CreateBucketCommand({ Bucket }));
+  client.destroy();
 }
 
 /** One device in each ring: partition power 4, one replica. By Swift's own builder, in one process for its start-up time. */
