@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { build, cli, root, store, temporaryFolder } from "../cli.ts";
@@ -38,4 +38,16 @@ outputs:
   expect(sameBoot).toBe(boot);
   expect((await cli(["resume", "counter:test", "--exec", "exit 5"])).exitCode).toBe(5);
   expect(leftovers(store)).toEqual([]);
+
+  // From a store that has nothing: what the machine reads of its memory and its disk comes from the remote.
+  const config = join(folder.path, "shared.json");
+  writeFileSync(config, JSON.stringify({ remote: { url: join(folder.path, "remote") } }));
+  mkdirSync(join(folder.path, "remote"));
+  expect(await cli(["store", "push", "counter:test", "--config", config])).toMatchObject({ exitCode: 0 });
+  const empty = join(folder.path, "empty");
+  const args = ["resume", "counter:test", "--exec", read, "--config", config, "--store", empty];
+  const far = await cli(args);
+  expect(far.exitCode, far.stderr).toBe(0);
+  expect(far.stdout.trim().split("\n")[1]).toBe(boot);
+  expect(leftovers(empty)).toEqual([]);
 }, 900_000);
