@@ -9,11 +9,12 @@ import { defineConfig, type Plugin, type RolldownOptions } from "rolldown";
 /**
  * What stays a module of its own in dist/. `errors` because a plugin of others imports it by way of `tplgraph/plugin`,
  * and a class must be the same one on both sides; the hasher and the services of a run because they start programs and
- * threads that lie beside them.
+ * threads that lie beside them; the others because they are seldom needed, and large.
  */
 const OUTSIDE = [
   "cli/program",
   "engine/errors",
+  "engine/execa",
   "image/hash/hasher",
   "run-services",
   "store/objects/s3",
@@ -63,6 +64,7 @@ export default defineConfig([
     output: { dir: "dist/cli", chunkFileNames: "[name].js" },
   },
   inOneFile("cli/program"),
+  { ...inOneFile("engine/execa"), external: [] },
   inOneFile("image/host/client"),
   inOneFile("image/host/main"),
   inOneFile("store/blobs/host-blobs"),

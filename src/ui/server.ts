@@ -3,7 +3,7 @@
  * token in it. It changes nothing. What it shows it is given as `UiSources`; what it knows is how to ask safely.
  */
 import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { TplError } from "../engine/errors.ts";
 import type { KeptEvents } from "../store/run-events.ts";
@@ -36,6 +36,8 @@ export async function serveUi(sources: UiSources, options: { signal: AbortSignal
   const guard: Guard = { token: randomBytes(24).toString("base64url"), host: "" };
   const ending = new AbortController();
   const signal = AbortSignal.any([options.signal, ending.signal]);
+  // Importing it at the top would load Node's web clients at the start of every command: the bundle is one file.
+  const { createServer } = await import("node:http");
   const server = createServer((request, response) => {
     void answer(request, response, { sources, guard, signal }).catch((error: unknown) =>
       fail(response, error),

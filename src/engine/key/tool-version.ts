@@ -48,7 +48,7 @@ export function fileIdentity(path: string): string {
 }
 
 async function askVersion(path: string, versionArguments: readonly string[]): Promise<string> {
-  const { execa } = await import("execa");
+  const { execa } = await import("../execa.ts");
   const result = await execa(path, versionArguments, {
     reject: false,
     all: true,

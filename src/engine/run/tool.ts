@@ -31,7 +31,7 @@ export async function runTool(
   options: ToolOptions = {},
 ): Promise<ToolResult> {
   host.signal.throwIfAborted();
-  const { execa } = await import("execa");
+  const { execa } = await import("../execa.ts");
   host.signal.throwIfAborted(); // it may have been while the module was loaded, and tells nobody a second time
   const command = [name, ...args];
   const last: string[] = [];
@@ -90,7 +90,7 @@ export async function runTool(
 
 /** Loads what runs tools, ahead of the first one: it takes as long as a small tool. */
 export function prepareTools(): void {
-  import("execa").catch(() => {}); // the first tool tells
+  import("../execa.ts").catch(() => {}); // the first tool tells
 }
 
 function howItEnded(
