@@ -67,8 +67,11 @@ async function bench(): Promise<void> {
   console.log(
     `${cpus().length} processors, ${rounds} rounds, load ${loadavg()[0]!.toFixed(1)} at the start\n`,
   );
+  if (only.some((what) => what !== "memory")) await table();
   if (only.includes("memory")) await memory();
-  if (only.every((what) => what === "memory")) return;
+}
+
+async function table(): Promise<void> {
   const random = await contentOf(await randomFile(join(work, "random.raw"), sizeMib));
   console.log(
     "| what | tplgraph | nbdkit | qemu-nbd | of the faster | processor time of each | of the least |",
@@ -114,9 +117,8 @@ async function memory(): Promise<void> {
   const served = await server.peakBytes();
   await server.seal();
   const sealed = await server.peakBytes();
-  console.log(`Serving ${sizeMib * 10} MiB: at most ${Math.round(served / MIB)} MiB of memory;`);
-  console.log(`and sealing them: ${Math.round(sealed / MIB)} MiB\n`);
-  await rm(store, { recursive: true });
+  console.log(`\nServing ${sizeMib * 10} MiB: at most ${Math.round(served / MIB)} MiB of memory;`);
+  console.log(`and sealing them: ${Math.round(sealed / MIB)} MiB`);
 }
 
 /** Medians. */
