@@ -47,25 +47,28 @@ export class PackedChunks implements ChunkReader {
   }
 
   read(place: number, offset: number, into: Buffer): Promise<void> | undefined {
-    let done = 0;
+    const done = this.#readOnHere(place, offset, into, 0);
+    return done === into.length ? undefined : this.#readOn(place, offset, into, done);
+  }
+
+  /** As `read`, from `done` of `into` on; how many bytes are filled when something has to be waited for. */
+  #readOnHere(place: number, offset: number, into: Buffer, done: number): number {
     while (done < into.length) {
       const at = offset + done;
       const filled = this.#readHere(place + Math.floor(at / CHUNK_BYTES), at % CHUNK_BYTES, into, done);
-      if (filled === 0) return this.#readOn(place, offset, into, done);
+      if (filled === 0) break;
       done += filled;
     }
-    return undefined;
+    return done;
   }
 
-  /** As `read`, from `done` of `into` on, whatever has to be waited for. */
   async #readOn(place: number, offset: number, into: Buffer, done: number): Promise<void> {
     while (done < into.length) {
       const chunk = place + Math.floor((offset + done) / CHUNK_BYTES);
       const from = (offset + done) % CHUNK_BYTES;
       done +=
-        this.#readHere(chunk, from, into, done) ||
-        (await this.#readInPool(chunk, from, into, done)) ||
-        (await this.#verify(chunk, from, into, done));
+        (await this.#readInPool(chunk, from, into, done)) || (await this.#verify(chunk, from, into, done));
+      done = this.#readOnHere(place, offset, into, done);
     }
   }
 
