@@ -41,6 +41,8 @@ function rsyncArguments({ from, to, excludes }: TreePair & { excludes: readonly 
     "--one-file-system",
     // Not --inplace: a target that has a hard link already would be written through it.
     "--whole-file",
+    // Else times within one second are alike to rsync, and a folder made just before keeps that of its copy.
+    "--modify-window=-1",
     "--info=progress2",
     "--no-human-readable",
     ...excludes.map((pattern) => `--exclude=${pattern}`),

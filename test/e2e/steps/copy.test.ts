@@ -98,6 +98,16 @@ describe("rsync/copy", () => {
     expect(there).toEqual([true, true, false, false]);
   });
 
+  it("keeps the nanoseconds of a folder that changed in the second in which it is copied", async () => {
+    await using bench = await stepBench();
+    // A folder for each second in which the copy may come.
+    const folders =
+      "now=$(date +%s); for i in {0..59}; do mkdir -p $i/in; touch -d @$((now + i)).123456789 $i; done";
+    const inputs = await small(bench, folders);
+    const made = await bench.run<Made>(copy, { ...inputs, method: "rsync" });
+    expect(differences(listTree(inputs.from.path), listTree(await treeOf(bench, made.image)))).toEqual([]);
+  });
+
   it("goes into an image that has files already by rsync, and by populate refuses to", async () => {
     await using bench = await stepBench();
     const inputs = await small(bench, "echo 1 > one; touch fixed; chattr +i fixed");

@@ -61,7 +61,8 @@ describe("rsync/copy", () => {
     await using bench = await stepBench({ recording: recording({}) });
     await bench.run(copy, { from, image, ...inputs });
     expect(bench.commands.map(({ command }) => command.join(" ")).slice(3)).toEqual([
-      "rsync -aHAXSU --numeric-ids --one-file-system --whole-file --info=progress2 --no-human-readable " +
+      "rsync -aHAXSU --numeric-ids --one-file-system --whole-file --modify-window=-1 " +
+        "--info=progress2 --no-human-readable " +
         `${exclude}-- /source/ /disk-1/`,
       "python3 -I - flags /source /disk-1",
     ]);
