@@ -112,6 +112,7 @@ function scoped(
     ...disk,
     fault,
     async seal(options) {
+      using _making = hold?.making();
       const sealed = await disk.seal(options);
       hold?.add(sealed);
       return sealed;

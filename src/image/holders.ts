@@ -4,7 +4,7 @@
  * process which is gone says nothing. A run with a journal and without such a file may use anything.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Artifact } from "../engine/artifact.ts";
 import { identityOf, lifeOf, type Machine, type ProcessIdentity, thisMachine } from "./process/identity.ts";
 
@@ -24,6 +24,8 @@ export interface Hold extends Disposable {
   /** From now on it uses this too, until the same is dropped as often as it was added. */
   add(artifact: Artifact): void;
   drop(artifact: Artifact): void;
+  /** Until it is disposed of, it makes an artifact that it cannot name yet: what is put meanwhile is kept. */
+  making(): Disposable;
 }
 
 interface HoldFile extends Holder {
@@ -33,17 +35,24 @@ interface HoldFile extends Holder {
 }
 
 /** `store`: the store's folder, which can be written; `run`: the holder's id, that of its journal if it has one. */
-export function holdArtifacts(store: string, run: string, { artifacts, ...rest }: InUse): Hold {
+export function holdArtifacts(store: string, run: string, { artifacts, putSinceMs }: InUse): Hold {
   const folder = holdsFolder(store);
   const path = join(folder, `${run}.json`);
+  // Where what a killed process leaves is removed after a day.
+  const partial = join(resolve(store), "tmp", `hold-${run}`);
   const about = { machine: thisMachine(), process: identityOf(process.pid)! };
   const held = [...artifacts];
+  /** Since when each of what is being made is. */
+  const made = putSinceMs === undefined ? [] : [putSinceMs];
+  let isReleased = false;
   const write = () => {
-    const file: HoldFile = { schema: "tplgraph.hold/1", run, ...about, artifacts: held, ...rest };
-    writeFileSync(`${path}.new`, JSON.stringify(file));
-    renameSync(`${path}.new`, path);
+    if (isReleased) return;
+    const since = made.length === 0 ? {} : { putSinceMs: Math.min(...made) };
+    const file: HoldFile = { schema: "tplgraph.hold/1", run, ...about, artifacts: held, ...since };
+    writeFileSync(partial, JSON.stringify(file));
+    renameSync(partial, path);
   };
-  mkdirSync(folder, { recursive: true });
+  for (const place of [folder, dirname(partial)]) mkdirSync(place, { recursive: true });
   write();
   return {
     add(artifact) {
@@ -55,7 +64,21 @@ export function holdArtifacts(store: string, run: string, { artifacts, ...rest }
       if (place >= 0) held.splice(place, 1);
       write();
     },
-    [Symbol.dispose]: () => rmSync(path, { force: true }),
+    making() {
+      const sinceMs = Date.now();
+      made.push(sinceMs);
+      write();
+      return {
+        [Symbol.dispose]() {
+          made.splice(made.indexOf(sinceMs), 1);
+          write();
+        },
+      };
+    },
+    [Symbol.dispose]() {
+      isReleased = true;
+      rmSync(path, { force: true });
+    },
   };
 }
 

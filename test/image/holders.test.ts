@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 import type { ImageArtifact } from "../../src/engine/artifact.ts";
-import { holdArtifacts, holders, removeDeadHolds } from "../../src/image/holders.ts";
+import { type Hold, holdArtifacts, holders, removeDeadHolds } from "../../src/image/holders.ts";
 
 const image = (name: string): ImageArtifact => ({ type: "image", digest: `sha256:${name}`, bytes: 1 });
 const [a, b] = [image("a"), image("b")];
@@ -18,8 +18,10 @@ afterEach(() => rmSync(store, { recursive: true }));
 
 it("tells what is held, as it changes, until it is let go of", () => {
   expect(holders(store)).toEqual([]);
+  let hold: Hold;
   {
-    using hold = holdArtifacts(store, "r1", { artifacts: [a] });
+    using first = holdArtifacts(store, "r1", { artifacts: [a] });
+    hold = first;
     using _import = holdArtifacts(store, "r2", { artifacts: [], putSinceMs: 5 });
     hold.add(b);
     hold.add(b);
@@ -32,7 +34,21 @@ it("tells what is held, as it changes, until it is let go of", () => {
     removeDeadHolds(store);
     expect(holders(store)).toHaveLength(2);
   }
+  hold.add(a);
   expect(readdirSync(join(store, "holds"))).toEqual([]);
+});
+
+it("what is being made is told by when that began, the earliest of several", () => {
+  using hold = holdArtifacts(store, "r1", { artifacts: [] });
+  const before = Date.now();
+  {
+    using _first = hold.making();
+    using _second = hold.making();
+    const putSinceMs = holders(store)[0]!.putSinceMs!;
+    expect(putSinceMs).toBeGreaterThanOrEqual(before);
+    expect(putSinceMs).toBeLessThanOrEqual(Date.now());
+  }
+  expect(holders(store)).toEqual([{ run: "r1", artifacts: [] }]);
 });
 
 it("another process that holds something is heard, and one that was killed is not", async () => {
