@@ -97,7 +97,7 @@ describe.skipIf(process.getuid?.() !== 0)("mount", () => {
   it("checks what was not unmounted cleanly, on a view: the stored image stays as it is", async () => {
     const file = join(folder.path, "dirty.ext4");
     writeFileSync(file, readFileSync(join(folder.path, "fs.ext4")));
-    execFileSync("debugfs", ["-w", "-R", "set_super_value free_blocks_count 1", file], { stdio: "ignore" });
+    execFileSync("debugfs", ["-w", "-R", "set_block_group 0 free_blocks_count 1", file], { stdio: "ignore" });
     await cli(["artifacts", "import", file, "--tag", "dirty"], { env });
     const path = place();
     const { child, done } = await hold(["mount", "dirty", path], "is mounted read-only");
