@@ -11,10 +11,10 @@ import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { ImageArtifact } from "../../../src/engine/artifact.ts";
 import { TplError } from "../../../src/engine/errors.ts";
 import { inParallel } from "../../../src/engine/in-parallel.ts";
-import type { Disk } from "../../../src/engine/plugin/disk.ts";
 import type { Services } from "../../../src/engine/run/services.ts";
 import { attachSource } from "../../../src/plugins/nbd/attach-source.ts";
 import { copy } from "../../../src/plugins/rsync/copy.ts";
+import { FileDisk } from "../../../src/testing/file-disk.ts";
 import { fileServices } from "../../../src/testing/file-services.ts";
 import { recordedDigest } from "../../../src/testing/recorder.ts";
 import { stepBench } from "../../../src/testing/step.ts";
@@ -41,18 +41,22 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A disk over `path` whose mount only says that it came so far: the order of things, without the kernel. */
-async function gateServices(path: string): Promise<Services & { mounted(): boolean }> {
-  let mounted = false;
-  const mount: Disk["mount"] = async () => {
-    mounted = true;
+/** A disk over a file whose mount only says that it came so far: the order of things, without the kernel. */
+class GatedDisk extends FileDisk {
+  isMounted = false;
+
+  override async mount(): Promise<string> {
+    this.isMounted = true;
     return "/not-mounted";
-  };
-  const disk = { sizeBytes: bases[0]!.length, exportName: path, file: async () => path, mount } as Disk;
+  }
+}
+
+async function gateServices(path: string): Promise<Services & { mounted(): boolean }> {
+  const disk = new GatedDisk(path, bases[0]!.length, "read-write", () => Promise.reject(new Error("sealed")));
   const services = await fileServices(join(`${path}.d`));
   return {
     ...services,
-    mounted: () => mounted,
+    mounted: () => disk.isMounted,
     openDisk: async () => ({ disk, close: async () => {}, fault: async () => undefined }),
   };
 }
