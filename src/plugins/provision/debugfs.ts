@@ -26,6 +26,9 @@ export interface InodeFacts {
   linkTarget?: string;
 }
 
+/** How it calls what an overlay has. */
+export const DEBUGFS_TYPES = { file: "regular", dir: "directory", symlink: "symlink" };
+
 /** Quotes cannot be written in a debugfs command, a newline ends it. */
 export function isPlainPath(path: string): boolean {
   return /^[^"\\\p{Cc}]*$/u.test(path);

@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type DebugfsHost, type InodeFacts, quoted, runDebugfs } from "./debugfs.ts";
+import { DEBUGFS_TYPES, type DebugfsHost, type InodeFacts, quoted, runDebugfs } from "./debugfs.ts";
 import type { OverlayFile } from "./files.ts";
 
 /** `at`: what the image has at a path that goes through no symlink. Returns those of `files` that may stay. */
@@ -25,8 +25,6 @@ export async function unchangedFiles(
     if ((await readFile(copies[i]!)).equals(Buffer.from(file.content))) unchanged.add(file);
   return unchanged;
 }
-
-const DEBUGFS_TYPES = { file: "regular", dir: "directory", symlink: "symlink" };
 
 /** By its inode: all but the content. A hard link would change with its siblings, which are the image's own. */
 function looksAlike(file: OverlayFile, found: InodeFacts | undefined): boolean {

@@ -11,6 +11,7 @@ import { writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { TplError } from "../../engine/errors.ts";
 import {
+  DEBUGFS_TYPES,
   type DebugfsHost,
   type InodeFacts,
   isPlainPath,
@@ -197,8 +198,6 @@ function ownership(file: OverlayFile): string[] {
     `set_inode_field ${path} gid ${file.gid ?? 0}`,
   ];
 }
-
-const DEBUGFS_TYPES = { file: "regular", dir: "directory", symlink: "symlink" };
 
 async function verify(
   host: DebugfsHost,
