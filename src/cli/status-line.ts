@@ -5,6 +5,8 @@ import { cutToWidth, textWidth } from "../views/text-width.ts";
 import type { Terminal } from "./terminal.ts";
 
 const REDRAW_MS = 100;
+/** For the `^C` that the terminal writes behind it; and some terminals wrap when the last column is written to. */
+const FREE_COLUMNS = 3;
 
 export interface StatusLine extends Disposable {
   /** Draws it anew, at most ten times a second. */
@@ -16,6 +18,7 @@ export interface StatusLine extends Disposable {
 export function statusLine(terminal: Terminal): StatusLine {
   let drawnMs = Number.NEGATIVE_INFINITY;
   let drawnWidth = 0;
+  let shown = "";
   const columns = () => process.stderr.getWindowSize()[0] || 80;
   // A window made narrower has wrapped what was drawn.
   const toStart = () => {
@@ -27,14 +30,21 @@ export function statusLine(terminal: Terminal): StatusLine {
     drawnWidth = 0;
     drawnMs = Number.NEGATIVE_INFINITY;
   };
+  const draw = () => {
+    const line = cutToWidth(shown, Math.max(1, columns() - FREE_COLUMNS));
+    process.stderr.write(`${drawnWidth > 0 ? toStart() : ""}${line}`);
+    drawnWidth = textWidth(line);
+    drawnMs = Date.now();
+  };
+  const fit = () => {
+    if (drawnWidth > 0) draw();
+  };
+  process.stderr.on("resize", fit);
   return {
     show(text) {
       if (!terminal.isLive || Date.now() - drawnMs < REDRAW_MS) return;
-      // The last column stays free: some terminals wrap when it is written to.
-      const line = cutToWidth(text, columns() - 1);
-      process.stderr.write(`${drawnWidth > 0 ? toStart() : ""}${line}`);
-      drawnWidth = textWidth(line);
-      drawnMs = Date.now();
+      shown = text;
+      draw();
     },
     terminal: {
       ...terminal,
@@ -47,7 +57,10 @@ export function statusLine(terminal: Terminal): StatusLine {
         terminal.err(text);
       },
     },
-    [Symbol.dispose]: clear,
+    [Symbol.dispose]() {
+      process.stderr.off("resize", fit);
+      clear();
+    },
   };
 }
 

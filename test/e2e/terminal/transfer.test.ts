@@ -53,10 +53,9 @@ it("shows one line of a push that fits the window, and Ctrl-C leaves what was sa
   for (const columns of [30, 80, 40]) {
     await terminal.resize(columns, 12);
     await terminal.until(`one row at ${columns} columns`, (screen) => {
-      const rows = screen.filter((row) => row !== "");
-      const isWhole = rows[0] !== undefined && wide.test(rows[0]);
-      // It has nothing new to say, so it is not drawn anew: the terminal wraps it, and shows it whole again.
-      return rows.length <= 2 && rows[0]!.startsWith("sending") && isWhole === columns > 40;
+      const [row, ...others] = screen.filter((text) => text !== "");
+      const isWhole = row !== undefined && wide.test(row);
+      return others.length === 0 && row!.startsWith("sending") && isWhole === columns > 50;
     });
   }
   await terminal.press("C-c");
