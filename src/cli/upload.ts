@@ -8,6 +8,7 @@ import type { Sharing } from "../store/remote/sharing.ts";
 import type { Store } from "../store/store.ts";
 import { bytes, count } from "../views/amounts.ts";
 import { printable } from "../views/text-width.ts";
+import { holding } from "./holding.ts";
 
 /** A run that found everything cached leaves nothing new; what earlier ones left is tried again. Undefined: there is nothing. */
 export async function uploadAfter(
@@ -22,13 +23,13 @@ export async function uploadAfter(
     .map(({ key }) => key!);
   if (keys.length > 0) sharing.pending.add({ run: record.run, keys, refs: record.refs });
   if (sharing.pending.list().length === 0) return undefined;
-  return await uploadPending(sharing, store.runs, options);
+  return await uploadPending(sharing, store, options);
 }
 
 /** Never throws for the remote's sake, nor where it is interrupted: that stands in the outcome. */
 export async function uploadPending(
   sharing: Sharing,
-  runs: Store["runs"],
+  store: Store,
   { signal, onProgress }: TransferOptions,
 ): Promise<UploadOutcome> {
   const total: UploadOutcome = {
@@ -42,9 +43,13 @@ export async function uploadPending(
   show?.({ done: 0, total: 0, bytes: 0 });
   try {
     for (const upload of sharing.pending.list()) {
-      const report = await sharing.upload(upload, { signal, ...(show ? { onProgress: show } : {}) });
+      // The run has ended, so nothing else says any more that this is in use.
+      const shipment = await sharing.shipmentOf(upload);
+      const report = await holding(store, shipment.artifacts, () =>
+        sharing.push(shipment, { signal, ...(show ? { onProgress: show } : {}) }),
+      );
       sharing.pending.remove(upload.run);
-      await noteUploaded(upload, report, total.remote, runs);
+      await noteUploaded(upload, report, total.remote, store.runs);
       total.blobs += report.sent;
       total.bytes += report.sentBytes;
       total.records += report.records;

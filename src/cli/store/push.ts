@@ -48,7 +48,7 @@ async function pushPending(sharing: Sharing, store: Store, { flags, ...cli }: Cl
   using line = statusLine(cli.terminal);
   const { terminal } = line;
   using interruption = tellInterruption(terminal);
-  const upload = await uploadPending(sharing, store.runs, optionsFor(line, interruption));
+  const upload = await uploadPending(sharing, store, optionsFor(line, interruption));
   if (flags.json) terminal.out(JSON.stringify({ schema: "tplgraph.upload/1", ...upload }, null, 2));
   terminal.err(uploadText(upload));
   if (upload.ok) return EXIT.done;

@@ -18,8 +18,8 @@ export interface Sharing {
   open(): Promise<SharedStore>;
   push(shipment: Shipment, options?: TransferOptions): Promise<PushReport>;
   pull(artifacts: readonly Artifact[], options?: TransferOptions): Promise<PullReport>;
-  /** Uploads the records of a run with all they name, then its names. */
-  upload(upload: PendingUpload, options?: TransferOptions): Promise<PushReport>;
+  /** The records of a run with all they name, and its names, as far as they are still here: for `push`. */
+  shipmentOf(upload: PendingUpload): Promise<Shipment>;
   readonly pending: PendingUploads;
   /** What was last wrong with the remote, if anything. */
   trouble(): TplError | undefined;
@@ -56,12 +56,12 @@ export function sharing(parts: SharingParts): Sharing {
       const { pull: pullFrom } = await import("./pull.ts");
       return pullFrom(artifacts, { local, blobs, partsOf }, await shared(), options);
     },
-    async upload({ keys, refs: names }, options) {
+    async shipmentOf({ keys, refs: names }) {
       // What was collected or disowned since then is nothing to upload.
       const records = await present(keys, parts.record);
       const refs = await present(names, parts.ref);
       const artifacts = [...records, ...refs].flatMap(({ outputs }) => Object.values(outputs));
-      return push({ artifacts, records, refs }, options);
+      return { artifacts, records, refs };
     },
     pending: pendingUploads(parts.path, remoteFolder(parts.path, sharedOptions.remote)),
     trouble: parts.trouble,

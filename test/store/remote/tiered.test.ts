@@ -9,6 +9,7 @@ import { memoryBlobs } from "../../../src/store/blobs/memory.ts";
 import { storeUnreachable } from "../../../src/store/objects/errors.ts";
 import { memoryObjects } from "../../../src/store/objects/memory.ts";
 import { withBreaker } from "../../../src/store/remote/breaker.ts";
+import type { PendingUpload } from "../../../src/store/remote/pending.ts";
 import { tieredBlobs } from "../../../src/store/remote/tiered.ts";
 import { openStore, type Store } from "../../../src/store/store.ts";
 import { testBlobStore } from "../../../src/testing/blobs.ts";
@@ -88,6 +89,10 @@ test("a remote that failed is left alone three times as long as that took, from 
   expect(await restAfter(60_000)).toBe(30_000);
 });
 
+async function upload({ sharing }: Store, pending: PendingUpload): Promise<void> {
+  await sharing!.push(await sharing!.shipmentOf(pending));
+}
+
 describe("two stores and a folder between them", () => {
   async function two() {
     const folder = scratchFolder();
@@ -111,7 +116,7 @@ describe("two stores and a folder between them", () => {
 
   test("what one uploads the other finds: record, name, content", async () => {
     const { first, open, artifact, record } = await two();
-    await first.sharing!.upload({ run: "r1", keys: [record.key, "gone"], refs: ["made:latest"] });
+    await upload(first, { run: "r1", keys: [record.key, "gone"], refs: ["made:latest"] });
     const second = await open("second");
     expect(await second.records.get(record.key)).toEqual(record);
     expect(await second.resolveRef("made")).toEqual(artifact);
@@ -125,14 +130,14 @@ describe("two stores and a folder between them", () => {
 
   test("the disk host, told by plain data, reads the same", async () => {
     const { first, artifact, record, shared, folder } = await two();
-    await first.sharing!.upload({ run: "r1", keys: [record.key], refs: [] });
+    await upload(first, { run: "r1", keys: [record.key], refs: [] });
     const blobs = hostBlobs(join(folder, "host"), { ...shared, records: "sqlite" });
     expect(data.equals(await blobs.get(artifact.digest))).toBe(true);
   });
 
   test("a bound is kept with what the remote has, and nothing else", async () => {
     const { first, open, artifact, record } = await two();
-    await first.sharing!.upload({ run: "r1", keys: [record.key], refs: [] });
+    await upload(first, { run: "r1", keys: [record.key], refs: [] });
     const second = await open("second", { cacheMaxBytes: 1000 });
     const own = await second.putBlob(randomBytes(3000));
     await second.readBlob(artifact.digest);
