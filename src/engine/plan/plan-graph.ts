@@ -70,7 +70,7 @@ async function forward(
     else if (hit) {
       pass.known.set(node.id, { kind: "artifact", outputs: hit.outputs });
       const { key, outputs, lastSeconds } = hit;
-      // Written out in one, an object takes two thirds of what a spread one does: a large graph is mostly these.
+      // Written out whole: what is spread over an object takes a second one, and a large plan is mostly these.
       const known = { id, uses, kind, needs, fate: "hit" as const, key, outputs, lastSeconds, ...marks };
       pass.nodes.set(node.id, known);
     } else if (!inputsKnown(node, pass.known))
