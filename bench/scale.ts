@@ -4,7 +4,7 @@
  * graph of steps that do nothing, and to explain one of its steps. dist/ must be built; needs ninja, make and npm, no
  * root. Medians of wall times, tools in turn.
  *
- * --only cached,first,executed,explain   parts; default all
+ * --only cached,first,executed,engine,explain   parts; default all
  * --sizes 1000,10000,100000              nodes
  * --shapes layered,chain   of those in bench/scale/shapes.ts; all but the cached runs, and the other tools, get the first one alone
  * --rounds N               of one start of each (5)
@@ -16,12 +16,13 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { engineSeconds } from "./scale/engine.ts";
 import { explained } from "./scale/explain.ts";
 import { inTurn, time } from "./scale/measure.ts";
 import { PROJECTS, type Project, tplgraphProject, tplgraphTemplate } from "./scale/projects.ts";
 import { SHAPES } from "./scale/shapes.ts";
 
-const PARTS = { cached, first, executed, explain };
+const PARTS = { cached, first, executed, engine, explain };
 
 const { values: flags } = parseArgs({
   options: {
@@ -47,7 +48,7 @@ if (!existsSync(resolve(import.meta.dirname, "../dist/cli/main.js")))
 const folder = mkdtempSync(join(tmpdir(), "tplgraph-scale-"));
 const empty: Project = { command: process.execPath, args: ["-e", "0"], cwd: folder };
 try {
-  for (const part of flags.only.split(",")) PARTS[part as keyof typeof PARTS]();
+  for (const part of flags.only.split(",")) await PARTS[part as keyof typeof PARTS]();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -114,6 +115,15 @@ function executed(): void {
     console.log(
       `${nodes} nodes: ${seconds.toFixed(2)} s more than cached, ${((seconds / nodes) * 1e6).toFixed(0)} µs a node, peak ${built.peakMiB.toFixed(0)} MiB`,
     );
+  }
+}
+
+async function engine(): Promise<void> {
+  console.log("\nthe engine alone, with a store in memory: planning and running steps that do nothing");
+  for (const nodes of sizes) {
+    const { planned, built, cached } = await engineSeconds(firstShape(nodes));
+    const each = (seconds: number) => `${((seconds / nodes) * 1e6).toFixed(0)} µs a node`;
+    console.log(`${nodes} nodes: planned ${each(planned)}, built ${each(built)}, cached ${each(cached)}`);
   }
 }
 
