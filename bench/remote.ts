@@ -2,7 +2,7 @@
  * A store in S3 and a machine that has nothing yet, beside rclone with the same bytes as plain objects on the same
  * server, in the same run (docs/performance.md, "From far away"): `node bench/remote.ts`, as root, after `npm run build`.
  *
- *     --store FOLDER   a store that has base.yaml's image; without it that is built (40 s)
+ *     --store FOLDER   a store that has base.yaml's image, as it is built now; else it is built (40 s)
  *     --rounds N       (3)
  *     --mib N          how much random data (1024)
  *     --only WHAT      mount | grow | transfer, several with commas
@@ -10,24 +10,23 @@
  * The server is OpenStack Swift with s3api, five processes on the loopback, as the tests start it. Times are taken on the
  * way straight to it; bytes in a round of their own, through a proxy that counts. Needs rclone, and 8 GiB free in /var/tmp.
  */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
-import { parseArgs, promisify } from "node:util";
+import { parseArgs } from "node:util";
 import { artifactParts, innerImages } from "../src/cli/artifact-parts.ts";
 import type { ImageArtifact } from "../src/engine/artifact.ts";
 import { importFile } from "../src/image/index.ts";
 import { openStore } from "../src/store/store.ts";
 import { type FaultProxy, startFaultProxy } from "../test/e2e/s3/fault-proxy.ts";
 import { makeBucket, type Swift, startSwift } from "../test/e2e/s3/swift.ts";
-import { project, runTemplate, tplgraph } from "./main-job/our-steps.ts";
+import { runTemplate, tplgraph } from "./main-job/our-steps.ts";
 import { median } from "./median.ts";
 import { randomFile } from "./random-file.ts";
+import { mountedListing, plainListing } from "./remote/listing.ts";
+import { BUCKET, rclone } from "./remote/rclone.ts";
 
 const MIB = 2 ** 20;
-const BUCKET = "bench";
-const run = promisify(execFile);
 
 const { values: flags } = parseArgs({
   options: {
@@ -56,7 +55,8 @@ try {
 }
 
 async function bench(swift: Swift, proxy: FaultProxy): Promise<void> {
-  const store = flags.store ?? (await builtStore());
+  const store = flags.store ?? (await made("built"));
+  await runTemplate("base.yaml", store, []);
   const [direct, counted] = [
     await configuration("direct", swift, ""),
     await configuration("counted", swift, "", proxy),
@@ -92,43 +92,18 @@ async function mounting(
   const theirs: number[] = [];
   for (let round = 0; round < rounds; round++) {
     interrupted.signal.throwIfAborted();
-    ours.push(await mountedListing(direct));
-    theirs.push(await plainListing(swift));
+    ours.push(await mountedListing(direct, { empty: await fresh("empty"), dir: await made("mount-point") }));
+    theirs.push(
+      await plainListing(swift, "plain/root", {
+        file: await fresh("plain.raw"),
+        dir: await made("mount-point"),
+      }),
+    );
   }
   proxy.reset();
-  await mountedListing(counted);
+  await mountedListing(counted, { empty: await fresh("empty"), dir: await made("mount-point") });
   const bytes = proxy.fetchedBytes;
   row("mount the root, list /", ours, bytes, imageBytes, theirs, imageBytes);
-}
-
-async function mountedListing(config: string): Promise<number> {
-  const { empty, dir } = { empty: await fresh("empty"), dir: await fresh("mount-point") };
-  await mkdir(dir);
-  const began = performance.now();
-  const args = ["mount", "base:latest", dir, "--json", "--store", empty, "--config", config];
-  const child = spawn(process.execPath, [join(project, "dist/cli/main.js"), ...args], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.stdout!.once("data", () => resolve());
-    child.once("exit", (status) => reject(new Error(`tplgraph mount exited ${status}`)));
-  });
-  await run("ls", [dir]);
-  const seconds = (performance.now() - began) / 1000;
-  await ended(child, "SIGINT");
-  return seconds;
-}
-
-async function plainListing(swift: Swift): Promise<number> {
-  const { file, dir } = { file: await fresh("plain.raw"), dir: await fresh("mount-point") };
-  await mkdir(dir);
-  const began = performance.now();
-  await rclone(swift, "copyto", `plain/root`, file);
-  await run("mount", ["-o", "ro,loop", file, dir]);
-  await run("ls", [dir]);
-  const seconds = (performance.now() - began) / 1000;
-  await run("umount", [dir]);
-  return seconds;
 }
 
 /** Beside: the same with the image in the local store. */
@@ -227,25 +202,6 @@ function row(what: string, ours: number[], moved: number, of: number, theirs: nu
   console.log(`| ${cells.join(" | ")} |`);
 }
 
-/** With rclone's defaults for S3: four parts of 5 MiB at a time, MD5 of the whole first. */
-async function rclone(swift: Swift, command: string, from: string, to: string): Promise<void> {
-  const settings = {
-    TYPE: "s3",
-    PROVIDER: "Other",
-    ENDPOINT: swift.endpoint,
-    REGION: swift.region,
-    ACCESS_KEY_ID: swift.credentials.accessKeyId,
-    SECRET_ACCESS_KEY: swift.credentials.secretAccessKey,
-    NO_CHECK_BUCKET: "true",
-  };
-  const env = Object.entries(settings).map(([name, value]) => [`RCLONE_CONFIG_BENCH_${name}`, value]);
-  const { AWS_CA_BUNDLE: _, ...environment } = process.env; // rclone 1.60 stops at it, and the server speaks plain HTTP
-  const at = (path: string) => (path.startsWith("/") ? path : `bench:${BUCKET}/${path}`);
-  await run("rclone", ["--config", "/dev/null", command, at(from), at(to)], {
-    env: { ...environment, ...Object.fromEntries(env) },
-  });
-}
-
 /** A configuration file; `prefix`: of the remote in the bucket. */
 async function configuration(
   name: string,
@@ -258,12 +214,6 @@ async function configuration(
   const url = `s3://${BUCKET}/team-${prefix}`;
   await writeFile(file, JSON.stringify({ remote: { url, endpoint, region: swift.region, pathStyle: true } }));
   return file;
-}
-
-async function builtStore(): Promise<string> {
-  const store = await made("built");
-  await runTemplate("base.yaml", store, []);
-  return store;
 }
 
 async function imageOf(path: string, ref: string): Promise<ImageArtifact> {
@@ -287,10 +237,4 @@ async function made(name: string): Promise<string> {
   const path = await fresh(name);
   await mkdir(path);
   return path;
-}
-
-async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  const end = new Promise((resolve) => child.once("exit", resolve));
-  child.kill(signal);
-  await end;
 }

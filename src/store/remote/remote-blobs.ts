@@ -28,6 +28,7 @@ export interface RemoteBlobs extends BlobStore {
 }
 
 export interface RemoteBlobsOptions {
+  /** Whose format is looked at often: see `format-check.ts`. */
   objects: ObjectStore;
   /** Where indexes are kept; absent: in memory alone. */
   indexFolder?: string | undefined;
@@ -46,18 +47,9 @@ export function remoteBlobs(options: RemoteBlobsOptions): RemoteBlobs {
   const reader = new PackReader(objects);
   /** Packs in which a blob turned out to be damaged. */
   const damaged = new Map<Digest, Set<string>>();
-  let format: Promise<"present" | "absent"> | undefined;
   let lingering: { writer: PackWriter; flushed: Promise<void> } | undefined;
 
-  const ready = async () => {
-    format ??= checkFormat(objects);
-    try {
-      return await format;
-    } catch (error) {
-      format = undefined;
-      throw error;
-    }
-  };
+  const ready = () => checkFormat(objects);
 
   async function locate(digest: Digest): Promise<Located | undefined> {
     const except = damaged.get(digest);
@@ -85,10 +77,7 @@ export function remoteBlobs(options: RemoteBlobsOptions): RemoteBlobs {
   }
 
   const writer = async (signal?: AbortSignal) => {
-    if ((await ready()) === "absent") {
-      await writeFormat(objects);
-      format = Promise.resolve("present");
-    }
+    if ((await ready()) === "absent") await writeFormat(objects);
     const { packBytes } = options;
     const onPack = (pack: string, index: Buffer) => {
       indexes.add(pack, index);
