@@ -47,15 +47,21 @@ function storedText(addedBytes: number | undefined): string {
 }
 
 function outputs(record: RunRecord, { paint = plain, columns }: SummaryOptions): string {
-  const rows = Object.entries(record.outputs).map(([name, artifact]): (Cell | string)[] => [
-    printable(name),
-    artifact.type,
-    "bytes" in artifact ? bytes(artifact.bytes) : "",
-    { text: shortDigest(artifact.digest), colour: "dim" },
-    { text: namesOf(record, name, artifact).join(" "), colour: "green" },
-  ]);
+  const all = Object.entries(record.outputs);
+  const cells = all
+    .slice(0, MOST_OUTPUTS)
+    .map(([name, artifact]): (Cell | string)[] => [
+      printable(name),
+      artifact.type,
+      "bytes" in artifact ? bytes(artifact.bytes) : "",
+      { text: shortDigest(artifact.digest), colour: "dim" },
+      { text: namesOf(record, name, artifact).join(" "), colour: "green" },
+    ]);
   const narrow = { paint, cuttable: 4, droppable: [3, 1], ...(columns ? { columns: columns - 2 } : {}) };
-  return section("outputs", table(rows, narrow), paint);
+  const rows = table(cells, narrow);
+  const more = all.length - cells.length;
+  if (more > 0) rows.push(paint("dim", `and ${more} more: tplgraph runs show ${record.run} --json`));
+  return section("outputs", rows, paint);
 }
 
 /** `python:latest#rootfs`; of a matrix's output, as its instances have it. */
@@ -64,6 +70,9 @@ function namesOf({ refs, instances = {} }: RunRecord, name: string, { digest }: 
   const holding = Object.values(instances).filter(({ outputs }) => outputs[own]?.digest === digest);
   return [...refs, ...holding.flatMap((instance) => instance.refs)].map((ref) => `${ref}#${own}`);
 }
+
+/** A graph of thousands may have each of its steps as an output, which nobody reads here. */
+const MOST_OUTPUTS = 100;
 
 const SHOWN = 12;
 const BAR_COLUMNS = 24;

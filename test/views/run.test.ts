@@ -42,6 +42,14 @@ describe("summary", () => {
     expect(text).toContain("tplgraph artifacts export lab:size-1 -o lab.ext4");
   });
 
+  it("lists the first hundred of very many outputs, and says where all are", () => {
+    const rootfs = { type: "image", digest: DIGEST, bytes: 2 ** 20 } as const;
+    const outputs = Object.fromEntries(Array.from({ length: 103 }, (_, i) => [`rootfs${i}`, rootfs]));
+    const lines = runSummary(recordOf({ outputs })).split("\n");
+    expect(lines.filter((line) => line.startsWith("  rootfs"))).toHaveLength(100);
+    expect(lines).toContain("  and 3 more: tplgraph runs show r1 --json");
+  });
+
   it("fits in a narrow window, without types and digests", () => {
     const built = { status: "built" as const, key: "k", seconds: 20, addedBytes: 3 * 2 ** 20 };
     const rootfs = { type: "image", digest: DIGEST, bytes: 2 ** 20 } as const;
