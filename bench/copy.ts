@@ -14,6 +14,7 @@ import { copy } from "../src/plugins/rsync/copy.ts";
 import { stepBench } from "../src/testing/step.ts";
 import { startServices } from "../test/e2e/host/services.ts";
 import { differences, listTree } from "../test/e2e/tree-listing.ts";
+import { median } from "./median.ts";
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -89,8 +90,4 @@ function print(): void {
     }),
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

@@ -8,14 +8,14 @@
  * --only WHAT    read | random | write | memory, several with commas
  * --mib N        how much random data, and a tenth of what the memory is measured with (1024)
  */
-import { randomFillSync } from "node:crypto";
-import { mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { importFile } from "../src/image/index.ts";
 import { openStore } from "../src/store/store.ts";
 import { runTemplate, tplgraph } from "./main-job/our-steps.ts";
+import { median } from "./median.ts";
 import { copySeconds, fillRandomly, randomReadSeconds } from "./nbd/clients.ts";
 import {
   type Content,
@@ -25,6 +25,7 @@ import {
   serveOurs,
   serveQemuNbd,
 } from "./nbd/servers.ts";
+import { randomFile } from "./random-file.ts";
 
 const MIB = 1024 * 1024;
 const RANDOM_READS = 100_000;
@@ -190,23 +191,12 @@ function row(what: string, results: Map<string, Measured>, { amount, unit, timeU
   console.log(`| ${cells.join(" | ")} |`);
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
 async function contentOf(raw: string): Promise<Content> {
   const store = join(work, "store");
   await using opened = await openStore({ path: store });
   const image = await importFile(opened.blobs, raw);
   await copySeconds(raw, "null:");
   return { raw, image, store };
-}
-
-async function randomFile(path: string, mib: number): Promise<string> {
-  await using file = await open(path, "wx");
-  const bytes = Buffer.alloc(MIB);
-  for (let done = 0; done < mib; done++) await file.write(randomFillSync(bytes));
-  return path;
 }
 
 async function rootFile(): Promise<string> {
