@@ -24,6 +24,7 @@ import { badMap } from "./bad-map.ts";
 import { type ChunkList, decodeChunkList, encodeChunkList } from "./chunk-list.ts";
 import {
   CHUNK_BYTES,
+  ChunkListBuilder,
   type ChunkMap,
   chunkCount,
   DIGEST_BYTES,
@@ -56,13 +57,13 @@ export function encodeMap(map: ChunkMap): EncodedMap {
   const segments: EncodedMap["segments"] = [];
   let list: ChunkList = map;
   for (let level = levelsOf(map.sizeBytes); level > 0; level--) {
-    const entries: { index: number; digest: Buffer }[] = [];
+    const above = new ChunkListBuilder(list.digests.length / DIGEST_BYTES);
     for (const { index, bytes } of encodeSegments(list)) {
       const digest = hash("sha256", bytes, "buffer");
-      entries.push({ index, digest });
+      above.append(index, digest);
       segments.push({ digest: digestFromBytes(digest), bytes });
     }
-    list = listOf(entries);
+    list = above.list();
   }
   const header = Buffer.alloc(HEADER_BYTES);
   MAGIC.copy(header);
@@ -134,18 +135,6 @@ function levelsOf(sizeBytes: number): number {
   let levels = 1;
   for (let most = SEGMENT_ENTRIES ** 2; most < chunkCount(sizeBytes); most *= SEGMENT_ENTRIES) levels++;
   return levels;
-}
-
-/** `entries` ascend by their index. */
-function listOf(entries: readonly { index: number; digest: Buffer }[]): ChunkList {
-  const runs: number[] = [];
-  let end = -1;
-  for (const [place, { index }] of entries.entries()) {
-    if (index === end) runs[runs.length - 2]!++;
-    else runs.push(index, 1, place);
-    end = index + 1;
-  }
-  return { runs: Uint32Array.from(runs), digests: Buffer.concat(entries.map(({ digest }) => digest)) };
 }
 
 function* entriesOf({ runs, digests }: ChunkList): Generator<{ index: number; digest: Digest }> {

@@ -103,7 +103,7 @@ export interface ChangedChunks {
 export function withChanges(map: ChunkMap, changes: ChangedChunks, sizeBytes: number): ChunkMap {
   checkSize(sizeBytes);
   const endChunk = chunkCount(sizeBytes);
-  const made = new MapBuilder(map.digests.length / DIGEST_BYTES + changes.size);
+  const made = new ChunkListBuilder(map.digests.length / DIGEST_BYTES + changes.size);
   const indexes = Uint32Array.from(changes.keys()).sort();
   let run = 0;
   let next = 0;
@@ -130,14 +130,15 @@ export function withChanges(map: ChunkMap, changes: ChangedChunks, sizeBytes: nu
     next = index + 1;
   }
   keep(endChunk);
-  return made.map(sizeBytes);
+  return { sizeBytes, ...made.list() };
 }
 
 export function digestFromBytes(bytes: Buffer): Digest {
   return `sha256:${bytes.toString("hex")}`;
 }
 
-class MapBuilder {
+/** Makes the runs and digests of a map, or of a level of its bytes, from chunks in their order. */
+export class ChunkListBuilder {
   readonly #runs: number[] = [];
   readonly #digests: Buffer;
   #count = 0;
@@ -159,11 +160,11 @@ class MapBuilder {
     this.#end = first + count;
   }
 
-  map(sizeBytes: number): ChunkMap {
+  list(): Pick<ChunkMap, "runs" | "digests"> {
     const used = this.#digests.subarray(0, this.#count * DIGEST_BYTES);
-    // What was replaced has left room that is not to be kept as long as the map.
+    // What was replaced has left room that is not to be kept as long as the list.
     const digests = used.length < this.#digests.length ? Buffer.from(used) : used;
-    return { sizeBytes, runs: Uint32Array.from(this.#runs), digests };
+    return { runs: Uint32Array.from(this.#runs), digests };
   }
 }
 

@@ -3,6 +3,7 @@ import type { Digest } from "../engine/artifact.ts";
 import { inParallel } from "../engine/in-parallel.ts";
 import { badMap } from "./bad-map.ts";
 import type { ChunkList } from "./chunk-list.ts";
+import { ChunkListBuilder, DIGEST_BYTES } from "./map.ts";
 import { decodeSegment } from "./map-segment.ts";
 
 /** Brings a segment's bytes. */
@@ -31,17 +32,13 @@ export async function listedSegments(
 
 /** A run goes on over the end of a segment. */
 function joined(lists: readonly ChunkList[]): ChunkList {
-  const runs: number[] = [];
-  let place = 0;
-  let end = -1;
-  for (const list of lists) {
-    for (let run = 0; run < list.runs.length; run += 3) {
-      const [first, count] = [list.runs[run]!, list.runs[run + 1]!];
-      if (first === end) runs[runs.length - 2]! += count;
-      else runs.push(first, count, place);
-      place += count;
-      end = first + count;
+  const entries = lists.reduce((sum, { digests }) => sum + digests.length / DIGEST_BYTES, 0);
+  const all = new ChunkListBuilder(entries);
+  for (const { runs, digests } of lists) {
+    for (let run = 0; run < runs.length; run += 3) {
+      const [first, count, place] = [runs[run]!, runs[run + 1]!, runs[run + 2]!];
+      all.append(first, digests.subarray(place * DIGEST_BYTES, (place + count) * DIGEST_BYTES));
     }
   }
-  return { runs: Uint32Array.from(runs), digests: Buffer.concat(lists.map(({ digests }) => digests)) };
+  return all.list();
 }
