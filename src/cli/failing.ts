@@ -1,9 +1,6 @@
-/**
- * Work whose failure is not the user's mistake: it ends with exit status 1, and with 130 when it was interrupted. Only a
- * store of a later version is a matter of the configuration, wherever it is noticed.
- */
+/** Work whose failure is not the user's mistake: it ends with exit status 1, and with 130 when it was interrupted. */
 import type { Cli } from "./command.ts";
-import { EXIT } from "./exit-status.ts";
+import { EXIT, statusOf } from "./exit-status.ts";
 import type { Interruption } from "./interruption.ts";
 
 /** What `work` returns; where it throws, the error is told. */
@@ -19,6 +16,6 @@ export async function failing(
     const { errorText } = await import("../views/error.ts");
     const detail = flags.logLevel === "debug" ? { detail: "stack" as const } : {};
     terminal.err(errorText(error, { paint: terminal.errPaint, ...detail }));
-    return (error as { code?: unknown }).code === "store-newer" ? EXIT.wrongInput : EXIT.failed;
+    return statusOf(error, EXIT.failed);
   }
 }

@@ -5,7 +5,7 @@
 import { Command, CommanderError, Option } from "commander";
 import type { Action, CommandModule, GlobalFlags } from "./command.ts";
 import { exampleText } from "./examples.ts";
-import { EXIT } from "./exit-status.ts";
+import { EXIT, statusOf } from "./exit-status.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -135,14 +135,10 @@ function settle(command: Command, words: readonly string[] = []): void {
   for (const inner of command.commands) settle(inner, [...words, inner.name()]);
 }
 
-/** Of errors with a code, those that no other word on the command line would have avoided. */
-const NO_MISTAKE: ReadonlySet<string> = new Set(["store-unreachable", "store-refused"]);
-
 async function report(error: unknown, flags: GlobalFlags, terminal: Terminal): Promise<number> {
   const { errorText } = await import("../views/error.ts");
   const { TplError } = await import("../engine/errors.ts");
   const detail = flags.logLevel === "debug" ? { detail: "stack" as const } : {};
   terminal.err(errorText(error, { paint: terminal.errPaint, ...detail }));
-  const isInput = error instanceof TplError && !NO_MISTAKE.has(error.code);
-  return isInput ? EXIT.wrongInput : EXIT.failed;
+  return statusOf(error, error instanceof TplError ? EXIT.wrongInput : EXIT.failed);
 }
