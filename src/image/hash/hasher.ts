@@ -14,7 +14,6 @@ import type { HashAnswer, HashedPiece, HashRequest } from "./protocol.ts";
 const WORTH_THREADS_BYTES = 32 * 1024 * 1024;
 /** The thread that writes leaves half of a processor to them where there are two; more it cannot keep up with. */
 const MAX_THREADS = 2;
-const YOUNG_MIB = 2;
 
 export interface Hasher {
   /** Room for a piece, to be used again. */
@@ -80,8 +79,6 @@ class HashThread {
   constructor() {
     this.#worker = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), {
       execArgv: [],
-      // It makes little garbage; V8 would let it lie until there are 16 MiB of it, and as many for each other thread.
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
     this.#worker.unref();
     this.#worker.on("message", (answer: HashAnswer) => {
