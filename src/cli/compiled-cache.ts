@@ -1,9 +1,8 @@
 /**
  * Compiled graphs, kept in the store with what planning found of them: a run whose templates, parameters and plugins
- * are what they were the last time neither parses nor compiles. One is found by what was asked for and where (paths are relative to the
- * working folder), and holds as long
- * as every file that was read is the same by its stat (device, inode, size, both times) and every step type has the
- * same implementation. Only graphs of which nothing was said are kept: a warning is to be told each time.
+ * are what they were the last time neither parses nor compiles. One is found by what was asked for and where (paths are
+ * relative to the working folder), and holds as long as every file that was read is the same by its stat (device, inode,
+ * size, both times) and every step type has the same implementation. Only graphs of which nothing was said are kept: a warning is to be told each time.
  *
  * From sources (a checkout without its build) nothing is kept: the compiler's own code may change from run to run.
  */

@@ -1,8 +1,8 @@
 /**
  * What garbage collection would delete, as a function of what there is. Kept is what a ref names, what records used
- * within the limits name, what a holder says it uses, and whatever a build that goes on may use: the records that it said it may use, all of them
- * where it did not say, those made since it began, and all blobs put since then. Blobs younger than an hour are kept
- * in any case.
+ * within the limits name, what a holder says it uses, and whatever a build that goes on may use: the records that it
+ * said it may use, all of them where it did not say, those made since it began, and all blobs put since then. Blobs
+ * younger than an hour are kept in any case.
  */
 import type { Artifact } from "../engine/artifact.ts";
 import type { ListedBlob } from "../engine/blobs.ts";

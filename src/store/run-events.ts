@@ -1,7 +1,8 @@
 /**
  * `events.jsonl` of a run, for whoever follows it from another process or looks back at it: a line an event, the plan
- * first. Log lines are not in it (the logs have them), nor how far an upload is, nor hits that were planned (the plan has them); progress is
- * thinned, and left out when the file has grown large, so that its size is bounded by the number of nodes and tools.
+ * first. Log lines are not in it (the logs have them), nor how far an upload is, nor hits that were planned (the plan
+ * has them); progress is thinned, and left out when the file has grown large, so that its size is bounded by the number
+ * of nodes and tools.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { RunEvent } from "../engine/run/event.ts";

@@ -3,7 +3,7 @@ import type { PlanSummary } from "../engine/plan/plan.ts";
 import { bytes, count } from "./amounts.ts";
 
 /** `about 12.4 MiB to store, 1 step never measured; at most 3 MiB to fetch`. Empty where nothing is built or asked for. */
-export function transferText({ miss, pending, ...cost }: PlanSummary): string {
+export function storeAndFetchText({ miss, pending, ...cost }: PlanSummary): string {
   const { bytesToStore, unmeasuredSteps = 0, bytesToFetch } = cost;
   if (miss + pending === 0 || bytesToStore === undefined) return "";
   const stored = storeText({ bytesToStore, unmeasuredSteps, steps: miss + pending });

@@ -7,7 +7,7 @@ import type { Fate, Plan, PlanNode } from "../engine/plan/plan.ts";
 import type { Review, ReviewedNode, StepChange } from "../engine/plan/review.ts";
 import { bytes, count, seconds } from "./amounts.ts";
 import { changeText } from "./change.ts";
-import { storeText, transferText } from "./cost-text.ts";
+import { storeAndFetchText, storeText } from "./cost-text.ts";
 import { structureDocument } from "./graph/document.ts";
 import { graphMermaid, type NodeStyle } from "./graph/mermaid.ts";
 import { summaryLine } from "./plan-table.ts";
@@ -27,7 +27,7 @@ function fatesMarkdown(plan: Plan): string {
     last(node),
     stored(node),
   ]);
-  const cost = [summaryLine(plan.summary), transferText(plan.summary)].filter((part) => part !== "");
+  const cost = [summaryLine(plan.summary), storeAndFetchText(plan.summary)].filter((part) => part !== "");
   return sections([
     `### ${code(plan.graph.template.name)}: ${work.length === 0 ? "nothing to build" : "a run would build"}`,
     `${text(cost.join("; "))}.`,

@@ -1,7 +1,7 @@
 /** A plan as a table: every step's fate, why, what it took the last time, its key; and what it comes to. */
 import type { Fate, Plan, PlanNode, PlanSummary } from "../engine/plan/plan.ts";
 import { bytes, count, seconds } from "./amounts.ts";
-import { transferText } from "./cost-text.ts";
+import { storeAndFetchText } from "./cost-text.ts";
 import type { Colour, Paint } from "./paint.ts";
 import { reasonText } from "./reason.ts";
 import { type Cell, table, titled } from "./table.ts";
@@ -16,7 +16,7 @@ export interface PlanTableOptions {
 export function planTable(plan: Plan, options: PlanTableOptions = {}): string {
   const rows = titled(["fate", "step", "type", "last", "stored", "key", "why"], plan.nodes.map(row));
   const lines = table(rows, { ...options, cuttable: 6, right: [3, 4], droppable: [5, 2, 4, 3] });
-  const transfer = transferText(plan.summary);
+  const transfer = storeAndFetchText(plan.summary);
   const end = [...unreproducibleLine(plan.nodes), summaryLine(plan.summary), transfer];
   return [...lines, "", ...end.filter((line) => line !== "")].join("\n");
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { transferText } from "../../src/views/cost-text.ts";
+import { storeAndFetchText } from "../../src/views/cost-text.ts";
 import { planDocument } from "../../src/views/plan-json.ts";
 import { planMarkdown } from "../../src/views/plan-markdown.ts";
 import { planTable, summaryLine } from "../../src/views/plan-table.ts";
@@ -93,7 +93,7 @@ describe("table", () => {
 
   it("tells nothing of what is to be stored and fetched where nothing is built", () => {
     const none = { ...summary, miss: 0, pending: 0, bytesToStore: 0, unmeasuredSteps: 0, bytesToFetch: 0 };
-    expect(transferText(none)).toBe("");
+    expect(storeAndFetchText(none)).toBe("");
   });
 
   it("ends with what it comes to", () => {

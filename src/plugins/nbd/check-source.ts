@@ -2,7 +2,6 @@
  * Finds out which file system a source has, and has it checked by that file system's own checker, on the view: the
  * kernel's code for mounting trusts what it reads far more than a checker does, and sees nothing that was not checked.
  */
-
 import type { ImageArtifact } from "../../engine/artifact.ts";
 import { ToolError, TplError } from "../../engine/errors.ts";
 import type { StepContext } from "../../engine/plugin/context.ts";
