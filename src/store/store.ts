@@ -145,7 +145,8 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     async collectGarbage(gcOptions) {
       if (readOnly && !gcOptions.dryRun) throw readOnlyStore(path);
       const { collectGarbage } = await import("./gc.ts");
-      return collectGarbage({ blobs, records, facts, refs, runs, partsOf, now }, gcOptions);
+      // What only the remote has is not garbage here, and is not to be fetched to find that out.
+      return collectGarbage({ blobs: local, records, facts, refs, runs, partsOf, now }, gcOptions);
     },
     close: closeAll,
     [Symbol.asyncDispose]: closeAll,

@@ -8,6 +8,7 @@ import { hostBlobs } from "../../../src/store/blobs/host-blobs.ts";
 import { memoryBlobs } from "../../../src/store/blobs/memory.ts";
 import { storeUnreachable } from "../../../src/store/objects/errors.ts";
 import { memoryObjects } from "../../../src/store/objects/memory.ts";
+import type { PartsOf } from "../../../src/store/presence.ts";
 import { withBreaker } from "../../../src/store/remote/breaker.ts";
 import type { PendingUpload } from "../../../src/store/remote/pending.ts";
 import { tieredBlobs } from "../../../src/store/remote/tiered.ts";
@@ -97,8 +98,12 @@ describe("two stores and a folder between them", () => {
   async function two() {
     const folder = scratchFolder();
     const shared = { remote: { url: join(folder, "remote") }, records: "remote" as const };
-    const open = async (name: string, more: { cacheMaxBytes?: number } = {}): Promise<Store> => {
-      const store = await openStore({ path: join(folder, name), shared: { ...shared, ...more } });
+    const open = async (
+      name: string,
+      { parts, ...more }: { cacheMaxBytes?: number; parts?: PartsOf } = {},
+    ): Promise<Store> => {
+      const options = { path: join(folder, name), shared: { ...shared, ...more }, ...(parts && { parts }) };
+      const store = await openStore(options);
       onTestFinished(() => store.close());
       return store;
     };
@@ -146,6 +151,19 @@ describe("two stores and a folder between them", () => {
     for await (const blob of second.blobs.list()) here.push(blob.digest);
     expect(here).toEqual([own]);
     expect(data.equals(await second.readBlob(artifact.digest))).toBe(true);
+  });
+
+  test("garbage collection fetches nothing, and needs no remote that answers", async () => {
+    const { first, open, artifact, record } = await two();
+    await upload(first, { run: "r1", keys: [record.key], refs: [] });
+    const parts: PartsOf = async ({ digest }, blobs) => [digestOf(await blobs.get(digest))];
+    const second = await open("second", { parts });
+    await second.records.put(record);
+    const limits = { keepDays: 100_000, liveRuns: async () => [], holders: async () => [] };
+    const report = await second.collectGarbage(limits);
+    expect(report).toMatchObject({ records: [], kept: { blobs: 0 } });
+    expect(await Array.fromAsync(second.blobs.list())).toEqual([]);
+    expect(await second.has(artifact, { depth: "all" })).toBe("present");
   });
 
   test("what is to be uploaded is remembered", async () => {
