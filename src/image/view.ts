@@ -7,23 +7,16 @@
 import type { Digest, ImageArtifact } from "../engine/artifact.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import { ArtifactDamaged, TplError } from "../engine/errors.ts";
-import { inParallel } from "../engine/in-parallel.ts";
-import { ChunkChanges } from "./chunk-changes.ts";
 import type { BlockDevice, Extent } from "./device.ts";
 import { deviceError } from "./device-error.ts";
 import { BLOCK_BYTES, DirtyMap } from "./dirty-map.ts";
-import { PIECE_BYTES } from "./hash/hash-piece.ts";
-import { hasherFor } from "./hash/hasher.ts";
 import { ImageReader } from "./image-reader.ts";
-import { anyPresent, CHUNK_BYTES, type ChunkMap, chunkCount, endOfAlike, withChanges } from "./map.ts";
+import { anyPresent, CHUNK_BYTES, type ChunkMap, endOfAlike, withChanges } from "./map.ts";
 import { Overlay } from "./overlay.ts";
 import { RangeLock } from "./range-lock.ts";
+import { type Sealable, type SealOptions, seal } from "./seal.ts";
 import { allSettled } from "./settled.ts";
-import { chunksOf, chunkWriterOf } from "./store-chunks.ts";
-import { asDamagedImage, mapDigest, storeMap } from "./stored-map.ts";
-
-/** When sealing. One is read while another is hashed and the next ones put. */
-const PIECES_AT_A_TIME = 6;
+import { asDamagedImage, mapDigest } from "./stored-map.ts";
 
 export interface OpenViewOptions {
   blobs: BlobStore;
@@ -33,11 +26,6 @@ export interface OpenViewOptions {
   /** Where the overlay file is made; nothing may be there. Not used by a read-only view. */
   overlayPath: string;
   readOnly?: boolean;
-}
-
-export interface SealOptions {
-  sizeBytes?: number;
-  signal?: AbortSignal;
 }
 
 export interface CowView extends BlockDevice {
@@ -182,13 +170,17 @@ class View implements CowView {
     return this.#isWholeBlocks(offset, length);
   }
 
-  async seal({ sizeBytes = this.sizeBytes, signal }: SealOptions = {}): Promise<ImageArtifact> {
+  async seal(options: SealOptions = {}): Promise<ImageArtifact> {
     this.#checkOpen();
+    const sealable: Sealable = {
+      blobs: this.#blobs,
+      shown: this.#shown,
+      sizeBytes: this.sizeBytes,
+      dirtyChunks: () => this.#dirty.dirtyChunks(),
+      readInto: (offset, into) => this.readInto(offset, into),
+    };
     try {
-      return await this.#change(0, Number.POSITIVE_INFINITY, async () => {
-        const changes = await this.#storeChangedChunks(sizeBytes, signal);
-        return await storeMap(this.#blobs, withChanges(this.#shown, changes, sizeBytes));
-      });
+      return await this.#change(0, Number.POSITIVE_INFINITY, () => seal(sealable, options));
     } catch (error) {
       throw error instanceof Error && error.cause instanceof ArtifactDamaged ? error.cause : error;
     }
@@ -306,41 +298,6 @@ class View implements CowView {
     if (!isZero) await this.#overwrite(offset, Buffer.alloc(end - offset));
   }
 
-  /** Puts the chunks that may differ from the shown image's; their digests, or null for zeros. */
-  async #storeChangedChunks(sizeBytes: number, signal: AbortSignal | undefined): Promise<ChunkChanges> {
-    const indexes = this.#chunksToStore(sizeBytes);
-    const changes = new ChunkChanges(indexes);
-    const hasher = hasherFor(indexes.length * CHUNK_BYTES);
-    const writer = chunkWriterOf(this.#blobs);
-    const free: Buffer[] = [];
-    await inParallel(piecesOf(indexes), PIECES_AT_A_TIME, async ({ first, count }) => {
-      signal?.throwIfAborted();
-      const start = first * CHUNK_BYTES;
-      const end = Math.min(start + count * CHUNK_BYTES, sizeBytes, this.sizeBytes);
-      const length = Math.max(0, end - start);
-      const piece = free.pop() ?? hasher.newPiece();
-      await this.readInto(start, piece.subarray(0, length));
-      piece.fill(0, length, count * CHUNK_BYTES);
-      const chunks = piece.subarray(0, count * CHUNK_BYTES);
-      const digests = await hasher.hash(chunks);
-      await writer.put(chunksOf(chunks, digests));
-      changes.set(first, digests);
-      free.push(piece);
-    });
-    await writer.finish();
-    return changes;
-  }
-
-  /** The dirty chunks, and those that the end of the view or of the new image cuts through. */
-  #chunksToStore(sizeBytes: number): Uint32Array {
-    const cutThrough = [sizeBytes, this.#shown.sizeBytes]
-      .filter((end) => end % CHUNK_BYTES !== 0)
-      .map((end) => Math.floor(end / CHUNK_BYTES));
-    const indexes = Uint32Array.from([...this.#dirty.dirtyChunks(), ...cutThrough]).sort();
-    const endChunk = chunkCount(sizeBytes);
-    return indexes.filter((index, at) => index < endChunk && index !== indexes[at - 1]);
-  }
-
   #failRead(error: unknown): never {
     this.#imageDigest ??= mapDigest(this.#image);
     const cause = asDamagedImage(error, this.#imageDigest);
@@ -371,16 +328,5 @@ class View implements CowView {
 
   #checkOpen(): void {
     if (this.#closed) throw deviceError("ESHUTDOWN", "the view is closed");
-  }
-}
-
-/** Adjacent indexes together, up to a piece. */
-function* piecesOf(indexes: Uint32Array): Generator<{ first: number; count: number }> {
-  for (let at = 0; at < indexes.length; ) {
-    const first = indexes[at]!;
-    let count = 1;
-    while (count < PIECE_BYTES / CHUNK_BYTES && indexes[at + count] === first + count) count++;
-    yield { first, count };
-    at += count;
   }
 }

@@ -10,7 +10,8 @@ import { TplError } from "../../engine/errors.ts";
 import { dataRanges } from "../data-ranges.ts";
 import { exportImage } from "../export.ts";
 import { importFile } from "../import.ts";
-import type { CowView, SealOptions, ViewStats } from "../view.ts";
+import type { SealOptions } from "../seal.ts";
+import type { CowView, ViewStats } from "../view.ts";
 
 /** What a disk of the host needs of what it shows; a view is one, and is served besides. */
 export type DiskContent = Pick<
