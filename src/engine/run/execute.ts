@@ -12,17 +12,18 @@ import { rememberBuilt } from "../plan/history.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { RecordsInUse } from "../store.ts";
 import { type Built, NodeBuilder } from "./build-node.ts";
+import { conclude, type UploadProgress } from "./conclude.ts";
 import { Damage } from "./damage.ts";
 import { errorData } from "./error-data.ts";
 import type { RunEvent, Unstamped } from "./event.ts";
 import { JobSlots } from "./job-slots.ts";
+import { LazyServices } from "./lazy-services.ts";
 import { Leases } from "./leases.ts";
-import { nameOutputs } from "./name-outputs.ts";
 import { mayRun, type NodeState, NodeStates } from "./node-state.ts";
 import type { CacheRecord, NodeResult, NodeStatus, Placement, RunRecord, UploadOutcome } from "./record.ts";
 import { newRunId } from "./run-id.ts";
 import type { CleanupFailure } from "./scope.ts";
-import type { Services, StartServices } from "./services.ts";
+import type { StartServices } from "./services.ts";
 import { cancelled, prepareTools } from "./tool.ts";
 
 export interface ExecuteOptions extends EvaluateOptions {
@@ -50,8 +51,6 @@ export interface ExecuteOptions extends EvaluateOptions {
   host?: string;
   run?: string;
 }
-
-type UploadProgress = Omit<RunEvent & { type: "upload-progress" }, "type" | "at">;
 
 /** Carries out `plan`. A build that fails is a record with `ok: false`; what throws is a bug. */
 export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<RunRecord> {
@@ -84,10 +83,9 @@ class Execution {
   readonly #learned = new Map<string, Evaluation>();
   /** Which resource an error came from: its consumers are skipped, not failed. */
   readonly #acquisitionErrors = new Map<unknown, GraphNode>();
-  #services: Promise<Services> | undefined;
+  readonly #services: LazyServices;
   /** Why the services ended before they were told to. */
   #death: Error | undefined;
-  #closing = false;
   readonly #jobs: JobSlots;
   /** Of a run in which everything is cached its record tells all. */
   readonly #keepsEvents: boolean;
@@ -104,14 +102,18 @@ class Execution {
     this.#states = new NodeStates(plan);
     this.#unsettled = this.#states.size;
     for (const state of this.#states.all()) if (state.waiting === 0) this.#becomeReady(state);
+    this.#services = new LazyServices(
+      () => {
+        prepareTools();
+        return options.startServices(this.#run);
+      },
+      (reason) => this.#servicesDied(reason),
+    );
     this.#builder = new NodeBuilder({
       run: this.#run,
       store: options.store,
       types: options.types,
-      services: () => {
-        this.#services ??= this.#startServices();
-        return this.#services;
-      },
+      services: () => this.#services.get(),
       signal: this.#abort.signal,
       emit: (event) => this.#emit(event),
       onScopeClosed: (released, failures) => this.#scopeClosed(released, failures),
@@ -158,9 +160,20 @@ class Execution {
       if (this.#unsettled > 0) await this.#finished.promise;
     } finally {
       signal.removeEventListener("abort", onAbort);
-      await this.#closeServices();
+      this.#scopeClosed(0, await this.#services.close());
     }
-    return this.#conclude(begun, startedAt);
+    return await conclude(
+      {
+        ...this.#states.results(),
+        run: this.#run,
+        startedAt,
+        graph: this.#graph,
+        outputsOf: (node) => this.#outputsOf(node),
+        cleanup: this.#cleanup,
+        seconds: () => (now() - begun) / 1000,
+      },
+      { ...this.#options, emit: (event) => this.#emit(event) },
+    );
   }
 
   #becomeReady(state: NodeState): void {
@@ -373,78 +386,15 @@ class Execution {
       this.#emit({ type: "cleanup-failed", node, hook, error: errorData(error) });
   }
 
-  async #startServices(): Promise<Services> {
-    prepareTools();
-    const services = await this.#options.startServices(this.#run);
-    services.died?.then((reason) => {
-      if (this.#closing || this.#abort.signal.aborted) return;
-      this.#death = reason;
-      this.#abort.abort(reason);
-    });
-    return services;
+  #servicesDied(reason: Error): void {
+    if (this.#abort.signal.aborted) return;
+    this.#death = reason;
+    this.#abort.abort(reason);
   }
 
-  async #closeServices(): Promise<void> {
-    this.#closing = true;
-    if (!this.#services) return;
-    const services = await this.#services.catch(() => undefined); // that they did not start is the failed node's error
-    if (!services) return;
-    const failures = await services.close();
-    this.#scopeClosed(
-      0,
-      failures.map((failure) => ({ ...failure, node: "" })),
-    );
-  }
-
-  async #conclude(begun: number, startedAt: string): Promise<RunRecord> {
-    const { store, now } = this.#options;
-    const { nodes, counts, addedBytes } = this.#states.results();
-    const ok = counts.failed + counts.cancelled + counts.skipped === 0;
-    const outputs = ok ? this.#outputs() : {};
-    const tags = ok && Object.keys(outputs).length > 0 && !store.readOnly ? (this.#options.tags ?? []) : [];
-    const named = nameOutputs(this.#graph, outputs, tags);
-    for (const one of [named, ...Object.values(named.instances ?? {})])
-      for (const ref of one.refs) await store.refs.set(ref, { outputs: one.outputs, run: this.#run });
-    const seconds = (now() - begun) / 1000;
-    const { name, file, params } = this.#graph.template;
-    const record: RunRecord = {
-      schema: "tplgraph.result/1",
-      run: this.#run,
-      ok,
-      template: { name, file, params },
-      startedAt,
-      seconds,
-      addedBytes,
-      counts,
-      nodes,
-      ...named,
-      cleanup: {
-        released: this.#cleanup.released,
-        failed: this.#cleanup.failures.map((failure) => ({ ...failure, error: errorData(failure.error) })),
-      },
-    };
-    if (!store.readOnly) await store.runs.finish(record);
-    const upload = ok ? await this.#upload(record) : {};
-    this.#emit({ type: "run-finished", run: this.#run, ok, counts, seconds, addedBytes, ...upload });
-    return { ...record, ...upload };
-  }
-
-  async #upload(record: RunRecord): Promise<{ upload?: UploadOutcome }> {
-    const { store, upload: send } = this.#options;
-    const upload = await send?.(record, (progress) => this.#emit({ type: "upload-progress", ...progress }));
-    if (!upload) return {};
-    await store.runs.finish({ ...record, upload });
-    return { upload };
-  }
-
-  /** The template's outputs; one whose node was off the targets' path is left out. */
-  #outputs(): Record<string, Artifact> {
-    const outputs: Record<string, Artifact> = {};
-    for (const [name, { node, output }] of Object.entries(this.#graph.outputs)) {
-      const known = this.#known.get(node);
-      if (known?.kind === "artifact" && known.outputs[output]) outputs[name] = known.outputs[output];
-    }
-    return outputs;
+  #outputsOf(node: string): Record<string, Artifact> | undefined {
+    const known = this.#known.get(node);
+    return known?.kind === "artifact" ? known.outputs : undefined;
   }
 
   #emit(event: Unstamped<RunEvent>): void {

@@ -11,10 +11,11 @@ import type { Plan } from "../plan/plan.ts";
 import { isReproducible } from "../plugin/step.ts";
 import { NodeBuilder } from "./build-node.ts";
 import { type ErrorData, errorData } from "./error-data.ts";
+import { LazyServices } from "./lazy-services.ts";
 import { Leases } from "./leases.ts";
 import { newRunId } from "./run-id.ts";
 import type { CleanupFailure } from "./scope.ts";
-import type { Services, StartServices } from "./services.ts";
+import type { StartServices } from "./services.ts";
 
 /** What came of a step that was built again. */
 export type Verdict = { node: string; uses: string; seconds: number } & (
@@ -72,7 +73,7 @@ class Rebuilding implements AsyncDisposable {
   readonly #leases: Leases;
   readonly #builder: NodeBuilder;
   readonly #failures: CleanupFailure[] = [];
-  #services: Promise<Services> | undefined;
+  readonly #services: LazyServices;
 
   constructor(plan: Plan, chosen: ReadonlySet<string>, options: VerifyOptions) {
     this.#graph = plan.graph;
@@ -80,14 +81,12 @@ class Rebuilding implements AsyncDisposable {
     this.#nodes = new Map(plan.graph.nodes.map((node) => [node.id, node]));
     for (const { id, outputs } of plan.nodes) if (outputs) this.#known.set(id, { kind: "artifact", outputs });
     const run = newRunId(options.now());
+    this.#services = new LazyServices(() => options.startServices(run));
     this.#builder = new NodeBuilder({
       run,
       store: options.store,
       types: options.types,
-      services: () => {
-        this.#services ??= options.startServices(run);
-        return this.#services;
-      },
+      services: () => this.#services.get(),
       signal: options.signal,
       emit: () => {},
       onScopeClosed: (_, failures) => this.#failures.push(...failures),
@@ -126,10 +125,7 @@ class Rebuilding implements AsyncDisposable {
 
   /** Idempotent. */
   async close(): Promise<CleanupFailure[]> {
-    const services = await this.#services?.catch(() => undefined); // that they did not start is a step's error
-    this.#services = undefined;
-    const failures = (await services?.close()) ?? [];
-    this.#failures.push(...failures.map((failure) => ({ ...failure, node: "" })));
+    this.#failures.push(...(await this.#services.close()));
     return this.#failures;
   }
 
