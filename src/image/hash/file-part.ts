@@ -1,5 +1,6 @@
 /** A part of an open file, read into memory. */
-import { read, readSync } from "node:fs";
+import { readSync } from "node:fs";
+import { readFully } from "../../engine/read-fully.ts";
 
 export interface FilePart {
   descriptor: number;
@@ -21,24 +22,7 @@ export function fillHere(into: Uint8Array, { descriptor, position, length }: Fil
 
 /** As `fillHere`, by way of the thread pool. */
 export async function fill(into: Uint8Array, { descriptor, position, length }: FilePart): Promise<number> {
-  let filled = 0;
-  while (filled < length) {
-    const count = await readOnce(descriptor, into, filled, length - filled, position + filled);
-    if (count === 0) break;
-    filled += count;
-  }
+  const filled = await readFully(descriptor, into.subarray(0, length), position);
   into.fill(0, filled);
   return filled;
-}
-
-function readOnce(
-  descriptor: number,
-  into: Uint8Array,
-  at: number,
-  length: number,
-  position: number,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(descriptor, into, at, length, position, (error, count) => (error ? reject(error) : resolve(count)));
-  });
 }

@@ -11,7 +11,6 @@ import {
   fstatSync,
   mkdirSync,
   openSync,
-  read,
   readFileSync,
   readSync,
   renameSync,
@@ -24,6 +23,7 @@ import { dirname, join } from "node:path";
 import type { Digest } from "../../engine/artifact.ts";
 import type { ListedBlob } from "../../engine/blobs.ts";
 import { FastCalls } from "../../engine/fast-calls.ts";
+import { readFully } from "../../engine/read-fully.ts";
 import { storeFault, systemCode } from "../fault.ts";
 import { namesIn } from "../names-in.ts";
 import { temporaryName } from "../temporary.ts";
@@ -122,7 +122,7 @@ async function readWhole(file: string, digest: Digest, reads: FastCalls): Promis
   try {
     const data = Buffer.allocUnsafeSlow(fstatSync(descriptor).size);
     const filled = reads.expectFast(data.length) ? readHere(descriptor, data, reads) : 0;
-    return data.subarray(0, await readFully(descriptor, data, filled));
+    return data.subarray(0, filled + (await readFully(descriptor, data.subarray(filled), filled)));
   } finally {
     closeSync(descriptor);
   }
@@ -143,24 +143,6 @@ function openBlob(file: string, digest: Digest): number {
     if (systemCode(error) === "ENOENT") throw blobMissing(digest, error);
     throw storeFault(error, `read blob ${digest}`);
   }
-}
-
-/** How many bytes of `into` are filled, of which the first `filled` were already: fewer than all where the file ends earlier. */
-async function readFully(descriptor: number, into: Buffer, filled: number): Promise<number> {
-  while (filled < into.length) {
-    const count = await readSome(descriptor, into, filled);
-    if (count === 0) break;
-    filled += count;
-  }
-  return filled;
-}
-
-function readSome(descriptor: number, into: Buffer, at: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(descriptor, into, at, Math.min(into.length - at, MAX_CALL_BYTES), at, (error, count) =>
-      error ? reject(error) : resolve(count),
-    );
-  });
 }
 
 /**

@@ -3,9 +3,10 @@
  * open, a bounded number of them, so that a chunk costs one read; one that is open can be read on when another process
  * has moved its chunks and removed it.
  */
-import { closeSync, openSync, read, readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { FastCalls } from "../../engine/fast-calls.ts";
+import { readFully } from "../../engine/read-fully.ts";
 import { type FileIdentity, fileIdentity } from "./file-identity.ts";
 import { SlotDigests } from "./slot-digests.ts";
 import { rememberedSlots, rememberSlots, SETTLED_MS } from "./verified-packs.ts";
@@ -78,13 +79,7 @@ export class PackFiles {
   async readInPool(file: OpenPack, into: Buffer, position: number): Promise<number> {
     file.uses++;
     try {
-      let filled = 0;
-      while (filled < into.length) {
-        const count = await readSome(file.descriptor, into, filled, position + filled);
-        if (count === 0) break;
-        filled += count;
-      }
-      return filled;
+      return await readFully(file.descriptor, into, position);
     } finally {
       file.uses--;
     }
@@ -142,12 +137,4 @@ export class PackFiles {
 
 export function packPath(folder: string, pack: number): string {
   return join(folder, "packs", `${pack}.pack`);
-}
-
-function readSome(descriptor: number, into: Buffer, at: number, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(descriptor, into, at, into.length - at, position, (error, count) =>
-      error ? reject(error) : resolve(count),
-    );
-  });
 }
