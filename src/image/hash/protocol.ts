@@ -1,9 +1,10 @@
 /** What the hasher and its worker say to each other. The bytes are shared, not sent. */
-import type { FilePart } from "./file-part.ts";
+import type { FilePart } from "../../engine/blobs.ts";
 
 export interface HashRequest {
   id: number;
-  memory: SharedArrayBuffer;
+  /** Absent: nobody else needs the bytes, which are the file's. */
+  memory?: SharedArrayBuffer;
   offset: number;
   length: number;
   /** What to fill the memory with first; the rest of it becomes zeros. Absent: it is filled. */
