@@ -1,10 +1,11 @@
 /**
- * How fast disks are served, beside nbdkit and qemu-nbd, in the same run: `node bench/nbd.ts`, with a warm page cache.
- * Rounds alternate between the servers, forth and back; medians are printed, of the time that the client took and of the processor time
- * of the server, which says more on a machine that does other work as well. What it makes is removed, however it ends.
+ * How fast disks are served, beside nbdkit and qemu-nbd, in the same run: `node bench/nbd.ts`, after `npm run build`,
+ * with a warm page cache. Rounds alternate between the servers, forth and back; medians are printed, of the time that the
+ * client took and of the processor time of the server, which says more on a machine that does other work as well. What it
+ * makes is removed, however it ends.
  *
  * --rounds N     (5)
- * --root FILE    a raw ext4 image, the Debian root; without it base.yaml is built (needs root and `npm run build`)
+ * --root FILE    a raw ext4 image, the Debian root; without it base.yaml is built (needs root)
  * --only WHAT    read | random | write | memory, several with commas
  * --mib N        how much random data, and a tenth of what the memory is measured with (1024)
  */

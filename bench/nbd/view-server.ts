@@ -1,13 +1,13 @@
 /**
- * A copy-on-write view of an image, served over NBD by a process of its own, as the disk host does it. Told what by
- * its arguments, as JSON (`ViewServerArguments`), and then line by line on stdin: `peak` prints the most memory it
- * had in bytes, `seal` stores what the view shows and prints the image. Ends when stdin does.
+ * A copy-on-write view of an image, served over NBD by a process of its own, as the disk host does it: from the built
+ * code. Told what by its arguments, as JSON (`ViewServerArguments`), and then line by line on stdin: `peak` prints the
+ * most memory it had in bytes, `seal` stores what the view shows and prints the image. Ends when stdin does.
  */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { emptyMap, loadMap, NbdServer, openView } from "../../dist/image/index.js";
+import { openStore } from "../../dist/store/store.js";
 import type { ImageArtifact } from "../../src/engine/artifact.ts";
-import { emptyMap, loadMap, NbdServer, openView } from "../../src/image/index.ts";
-import { openStore } from "../../src/store/store.ts";
 
 export interface ViewServerArguments {
   store: string;
