@@ -1,13 +1,12 @@
 /**
  * `bootstrap/debian`: a Debian root file system made from packages alone, as an ext4 image: the first template of a
- * family. mmdebstrap makes the files, mke2fs writes them into the image with everything they carry.
+ * family. mmdebstrap makes the files, which are then written into the image with everything they carry.
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
-import { ToolError, TplError } from "../../engine/errors.ts";
+import { TplError } from "../../engine/errors.ts";
 import type { StepContext } from "../../engine/plugin/context.ts";
-import type { Disk } from "../../engine/plugin/disk.ts";
 import { image } from "../../engine/plugin/port.ts";
 import { defineStep } from "../../engine/plugin/step.ts";
 import {
@@ -17,9 +16,11 @@ import {
   label,
   MIB,
   mke2fsArguments,
+  populate,
   readSuperblock,
+  type Superblock,
+  sealChecked,
   sizeMiB,
-  stampInodes,
 } from "../ext4/index.ts";
 import { aptReachOptions } from "./apt-options.ts";
 import { type Archive, archiveDate } from "./archive.ts";
@@ -67,7 +68,7 @@ export const debian = defineStep({
     label: label().optional(),
   },
   outputs: { image: image() },
-  tools: { mmdebstrap: ["--version"], mke2fs: ["-V"], debugfs: ["-V"] },
+  tools: { mmdebstrap: ["--version"], mke2fs: ["-V"], e2fsck: ["-V"], python3: ["--version"] },
   failures: {
     "archive-unreachable": "the archive does not answer",
     "no-apt-source": "this machine's apt has no source for the suite, and no mirror is named",
@@ -97,41 +98,27 @@ export const debian = defineStep({
     });
     await tidy(step, root, epoch);
     const disk = await step.openDisk({ sizeBytes: sizeMiB * MIB, usedBy: "tools" });
-    await populate(step, disk, root, { sizeMiB, bytesPerInode, label, epoch });
-    await stampInodes(step, disk, epoch);
-    return { image: await disk.seal() };
+    await step.tool("mke2fs", [...mke2fsArguments({ sizeMiB, bytesPerInode, label }), await disk.file()], {
+      env: fixedClock(epoch),
+    });
+    const superblock = await readSuperblock(disk);
+    const whenFull = () => rootTooLarge(step, root, superblock, disk.sizeBytes);
+    await populate(step, disk, { from: root, state: "fresh", accessTimes: "epoch", whenFull });
+    return { image: await sealChecked(step, disk) };
   },
 });
 
-interface PopulateOptions {
-  sizeMiB: number;
-  bytesPerInode: number;
-  label: string | undefined;
-  epoch: number;
-}
-
-async function populate(
+async function rootTooLarge(
   step: Pick<StepContext, "tool">,
-  disk: Disk,
   root: string,
-  { epoch, ...fileSystem }: PopulateOptions,
-): Promise<void> {
-  const file = await disk.file();
-  const env = fixedClock(epoch);
-  try {
-    await step.tool("mke2fs", [...mke2fsArguments(fileSystem, root), file], { env });
-  } catch (error) {
-    if (!(error instanceof ToolError) || !error.lastLines.some((line) => /Could not allocate/.test(line)))
-      throw error;
-    // Empty, it tells how much there is for files.
-    await step.tool("mke2fs", [...mke2fsArguments(fileSystem), file], { env });
-    const { freeBlocks, blockSizeBytes } = await readSuperblock(disk);
-    const { stdout } = await step.tool("du", ["-sx", "--block-size=1", "--", root], { quiet: true });
-    throw diskTooSmall({
-      what: "the root file system",
-      neededBytes: Number.parseInt(stdout, 10),
-      availableBytes: freeBlocks * blockSizeBytes,
-      diskBytes: disk.sizeBytes,
-    });
-  }
+  { freeBlocks, blockSizeBytes }: Superblock,
+  diskBytes: number,
+): Promise<TplError> {
+  const { stdout } = await step.tool("du", ["-sx", "--block-size=1", "--", root], { quiet: true });
+  return diskTooSmall({
+    what: "the root file system",
+    neededBytes: Number.parseInt(stdout, 10),
+    availableBytes: freeBlocks * blockSizeBytes,
+    diskBytes,
+  });
 }

@@ -18,9 +18,10 @@ export { DEFAULT_BYTES_PER_INODE, mke2fsArguments } from "./mke2fs.ts";
 export { newSize, newSizeIssues } from "./new-size.ts";
 export { label, MIB, sizeMiB } from "./options.ts";
 export { placeOfBlock } from "./place-of-block.ts";
+export { type Populating, populate } from "./populate/populate.ts";
+export { runTreeScript } from "./populate/tree-script.ts";
 export { rawFileFault } from "./raw-file-fault.ts";
 export { notExt4, readSuperblock } from "./read-superblock.ts";
-export { stampInodes } from "./stamp-inodes.ts";
 export {
   fileSystemBytes,
   SUPERBLOCK_OFFSET,

@@ -26,11 +26,8 @@ export interface FileSystemOptions {
 
 export const DEFAULT_BYTES_PER_INODE = 4096;
 
-/**
- * Arguments up to and without the file, which must read as zeros: tables and journal are not written once more.
- * `from`: a folder whose content goes in.
- */
-export function mke2fsArguments(options: FileSystemOptions, from?: string): string[] {
+/** Arguments up to and without the file, which must read as zeros: tables and journal are not written once more. */
+export function mke2fsArguments(options: FileSystemOptions): string[] {
   const uuid = options.uuid ?? uuidFor("uuid", options);
   const hashSeed = options.hashSeed ?? uuidFor("hash-seed", options);
   const bytesPerInode = options.bytesPerInode ?? DEFAULT_BYTES_PER_INODE;
@@ -52,7 +49,6 @@ export function mke2fsArguments(options: FileSystemOptions, from?: string): stri
     ...["-E", grown ? `${extended},resize=${grown.resizeBlocks}` : extended],
     ...(options.label === undefined ? [] : ["-L", options.label]),
     ...(journalMiB === undefined ? [] : ["-J", `size=${journalMiB}`]),
-    ...(from === undefined ? [] : ["-d", from]),
   ];
 }
 

@@ -1,16 +1,19 @@
 /**
  * `rsync/copy`: every file of a tree into an image, with everything that a file carries: owners by number, modes,
  * times, hard links, symlinks, devices, sockets, fifos, ACLs, extended attributes (file capabilities among them),
- * holes, the flags of chattr (immutable, append-only) and project ids. The root directory's own come along.
+ * holes, the flags of chattr (immutable, append-only) and project ids. The root directory's own come along. However the
+ * files come together, one program writes them (`ext4/populate`), so that the same tree gives the same bytes.
  */
 import * as z from "zod";
 import { TplError } from "../../engine/errors.ts";
 import type { StepContext } from "../../engine/plugin/context.ts";
+import type { Disk } from "../../engine/plugin/disk.ts";
 import { image, tree } from "../../engine/plugin/port.ts";
 import { defineStep } from "../../engine/plugin/step.ts";
-import { carryFlags, populate } from "./populate.ts";
+import { checkOpened, type Populating, populate, readSuperblock, sealChecked } from "../ext4/index.ts";
+import { carryRest } from "./carry-rest.ts";
 import { rsync } from "./rsync.ts";
-import { roomOn, shortageOf, usedBy, usedOn } from "./space.ts";
+import { roomIn, type Space, shortageOf, spaceRanOut, usedBy, usedOn } from "./space.ts";
 
 /** rsync reads a rule that begins like this as something else than a pattern (rsync(1), FILTER RULES). */
 const FILTER_RULE = /^([-+] |!)/;
@@ -18,7 +21,7 @@ const FILTER_RULE = /^([-+] |!)/;
 const method = z
   .enum(["auto", "rsync", "populate"])
   .describe(
-    "rsync: into any image, anything left out · populate: a whole tree into a fresh file system, faster, and paths of any length · auto: populate where it can",
+    "rsync: onto what the image has, anything left out · populate: a whole tree into a fresh file system, faster, and paths of any length · auto: populate where it can",
   )
   .default("auto");
 
@@ -44,7 +47,7 @@ export const copy = defineStep({
       .default([]),
   },
   outputs: { image: image() },
-  tools: { rsync: ["--version"], python3: ["--version"] },
+  tools: { rsync: ["--version"], python3: ["--version"], e2fsck: ["-V"] },
   failures: {
     "disk-too-small": "the tree does not fit; the hint says the size that would do",
     "too-few-inodes": "the disk has fewer inodes than the tree has files",
@@ -52,10 +55,9 @@ export const copy = defineStep({
     "needs-rsync": "`method: populate`, and `excludes`",
     "no-lost-and-found": "the source's lost+found is no folder",
     "copy-failed": "a file could not be read or written; the message names it",
+    "fsck-failed": "the image's file system is damaged",
     "needs-root": "only root can mount",
   },
-  // The kernel stamps what it writes with the machine's clock (change times, the order of blocks).
-  reproducible: false,
   async check({ method, excludes = [] }) {
     if (method !== "populate" || excludes.length === 0) return [];
     return [
@@ -71,41 +73,60 @@ export const copy = defineStep({
     const { from, image, excludes, method } = step.inputs;
     if (!excludes.includes("/lost+found")) await requireLostAndFound(step, from.path);
     const mayPopulate = method !== "rsync" && excludes.length === 0;
-    // A fresh file system has little in it and gets nearly all of its blocks here: a raw file takes them faster. There
-    // a barrier would flush to the machine's disk what is scratch until it is sealed.
-    const disk = await step.openDisk({ image, backing: mayPopulate ? "file" : "view" });
-    const to = await disk.mount({ options: mayPopulate ? ["discard", "nobarrier"] : ["discard"] });
-    const { sizeBytes: diskBytes } = disk;
-    const space = { needed: await usedOn(step, from.path), room: await roomOn(step, to), diskBytes };
-    if (shortageOf(space, diskBytes)) {
-      // The source's whole file system does not fit; that may be more than the tree.
-      space.needed = await usedBy(step, from.path);
-      const shortage = shortageOf(space, diskBytes);
-      // What the excludes leave out was counted too: then only trying tells whether the rest fits.
-      if (shortage && excludes.length === 0) throw shortage;
+    // Nearly all of its blocks are written here: a raw file takes them faster.
+    const disk = await step.openDisk({ image, backing: "file" });
+    await checkOpened(step, disk, image, "preen");
+    const space = await spaceFor(step, from.path, disk, { excludes });
+    const copying = {
+      accessTimes: "carried",
+      whenFull: () => spaceRanOut(space, disk.sizeBytes),
+    } as const;
+    if (mayPopulate) {
+      const onBytes = (bytes: number) =>
+        step.progress(Math.min(bytes, space.needed.bytes), space.needed.bytes, "bytes");
+      const direct = { ...copying, from: from.path, state: "fresh", onBytes } as const;
+      const { occupiedBy } = await populate(step, disk, direct);
+      if (occupiedBy !== undefined && method === "populate") throw targetNotEmpty(occupiedBy);
+      if (occupiedBy === undefined) {
+        step.log("populate: the file system is fresh, and nothing is left out");
+        return { image: await sealChecked(step, disk) };
+      }
     }
-    const trees = { from: from.path, to };
-    if (mayPopulate && (await isFresh(step, to, method))) {
-      step.log("populate: the file system is fresh, and nothing is left out");
-      await populate(step, trees, space);
-    } else {
-      await rsync(step, { ...trees, excludes }, space);
-      await carryFlags(step, trees);
-    }
-    await disk.unmount();
-    return { image: await disk.seal() };
+    // The files come together on a scratch view, by the kernel; the image is written from there.
+    const scratch = await step.openDisk({ image });
+    const to = await scratch.mount();
+    await rsync(step, { from: from.path, to, excludes }, { ...space, diskBytes: disk.sizeBytes });
+    await carryRest(step, { from: from.path, to });
+    // Only what is on its disk says reliably where a file has holes (lseek(2) on ext4 with writes under way does not).
+    await scratch.unmount();
+    const merged = await scratch.mount({ readOnly: true });
+    await populate(step, disk, { ...copying, from: merged, state: "used" } satisfies Populating);
+    await scratch.unmount();
+    return { image: await sealChecked(step, disk) };
   },
 });
 
-/** Nothing but lost+found. Throws TplError `target-not-empty` where only such a one will do. */
-async function isFresh(step: Pick<StepContext, "tool">, path: string, method: string): Promise<boolean> {
-  const look = [path, "-mindepth", "1", "-maxdepth", "1", "!", "-name", "lost+found", "-print0", "-quit"];
-  const { stdout } = await step.tool("find", look, { quiet: true });
-  if (stdout === "") return true;
-  if (method !== "populate") return false;
-  throw new TplError({
+/** Throws TplError `disk-too-small` or `too-few-inodes` where it is certain that not everything fits. */
+async function spaceFor(
+  step: Pick<StepContext, "tool">,
+  from: string,
+  disk: Pick<Disk, "read" | "sizeBytes">,
+  { excludes }: { excludes: readonly string[] },
+): Promise<Space> {
+  const space = { needed: await usedOn(step, from), room: roomIn(await readSuperblock(disk)) };
+  if (!shortageOf(space, disk.sizeBytes)) return space;
+  // The source's whole file system does not fit; that may be more than the tree.
+  space.needed = await usedBy(step, from);
+  const shortage = shortageOf(space, disk.sizeBytes);
+  // What the excludes leave out was counted too: then only trying tells whether the rest fits.
+  if (shortage && excludes.length === 0) throw shortage;
+  return space;
+}
+
+function targetNotEmpty(name: string): TplError {
+  return new TplError({
     code: "target-not-empty",
-    message: `the image has files already, ${JSON.stringify(stdout.slice(path.length, -1))} for one: populate needs a fresh file system`,
+    message: `the image has files already, "/${name}" for one: populate needs a fresh file system`,
     hint: "write method: rsync, or give it the image of ext4/mkfs",
   });
 }

@@ -2,9 +2,14 @@
 import { ToolError } from "../../engine/errors.ts";
 import type { StepContext } from "../../engine/plugin/context.ts";
 import { rsyncFailure } from "./exit-status.ts";
-import type { TreePair } from "./populate.ts";
 import { parseProgress } from "./progress.ts";
 import { type Space, spaceRanOut } from "./space.ts";
+
+export interface TreePair {
+  /** Absolute paths of folders: what is in the first goes into the second. */
+  from: string;
+  to: string;
+}
 
 /** Throws ToolError `copy-failed`, TplError `disk-too-small`. */
 export async function rsync(

@@ -4,7 +4,7 @@
  */
 import { TplError } from "../../engine/errors.ts";
 import type { StepContext } from "../../engine/plugin/context.ts";
-import { diskTooSmall } from "../ext4/index.ts";
+import { diskTooSmall, type Superblock } from "../ext4/index.ts";
 
 type Tools = Pick<StepContext, "tool">;
 
@@ -38,10 +38,8 @@ export async function usedBy(step: Tools, path: string): Promise<Amount> {
   return { bytes: await sum("--block-size=1"), files: await sum("--inodes") };
 }
 
-/** What root may still put on the file system at `path`. */
-export async function roomOn(step: Tools, path: string): Promise<Amount> {
-  const { stdout } = await step.tool("stat", ["-f", "-c", "%S %f %d", "--", path], { quiet: true });
-  const [blockSizeBytes = 0, freeBlocks = 0, freeInodes = 0] = stdout.trim().split(" ").map(Number);
+/** What root may still put into a file system. */
+export function roomIn({ blockSizeBytes, freeBlocks, freeInodes }: Superblock): Amount {
   return { bytes: blockSizeBytes * freeBlocks, files: freeInodes };
 }
 

@@ -60,8 +60,6 @@ export const resize = defineStep({
     "fsck-failed": "the file system is damaged",
     "needs-root": "a rebuild mounts, which only root can",
   },
-  // The kernel stamps and orders what it copies.
-  reproducible: ({ way }) => way === "in-place",
   async resolve({ image, features, bytesPerInode, way = "auto" }, plan): Promise<Decision> {
     const source = await sourceOf(image!, plan);
     const chosen = chooseWay(source, { features, bytesPerInode }, way);

@@ -75,6 +75,16 @@ describe("the corpus", () => {
   });
 });
 
+/** Attributes in a block of their own, a file of several pieces, a folder of several blocks, hard links, every kind. */
+const ONE_OF_EACH = `
+  mkdir -p d/e many; for i in {1..700}; do echo $i > many/a-name-of-some-length-$i; done
+  echo 1 > d/plain; ln d/plain hard; ln -s $(printf 't%.0s' {1..900}) d/long; ln -P d/long d/e/long; ln -s short link
+  mknod d/null c 1 3; mknod d/far b 4000 100000; mkfifo d/e/fifo; chown 70000:80000 hard; chmod 4755 hard
+  for i in 0 30 60 90 120 150; do echo $i | dd of=pieces bs=1 seek=\${i}0000 conv=notrunc status=none; done
+  setfattr -n user.long -v $(printf 'v%.0s' {1..700}) d/plain; setfattr -n trusted.t -v 1 d/e; setfacl -m u:9:rx d
+  chattr +d d/plain; chattr +A many; touch -h -a -d @5.000000007 link; truncate -s 3M hole
+`;
+
 /** A few files, and a fresh image to copy them to. */
 async function small(bench: StepBench, script: string) {
   const path = join(bench.folder, "small");
@@ -96,6 +106,45 @@ describe("rsync/copy", () => {
     const path = await treeOf(bench, made.image);
     const there = ["plain", "d/hard", "d/deep", "sparse"].map((name) => existsSync(join(path, name)));
     expect(there).toEqual([true, true, false, false]);
+  });
+
+  it("gives the same bytes by either way, into what mkfs made but for the files", async () => {
+    await using bench = await stepBench();
+    const inputs = await small(bench, ONE_OF_EACH);
+    const header = (file: string) =>
+      execFileSync("dumpe2fs", ["-h", file], { encoding: "utf8", stdio: "pipe" })
+        .split("\n")
+        .filter((line) => !/^(Free (blocks|inodes)|Checksum|Last checked|Lifetime writes):/.test(line));
+    const first = (await bench.run<Made>(copy, inputs)).image;
+    expect(header(bench.imagePath(first))).toEqual(header(bench.imagePath(inputs.image)));
+    // From a tree that reading does not change.
+    const from = { path: await treeOf(bench, first), readOnly: true };
+    const direct = (await bench.run<Made>(copy, { ...inputs, from })).image;
+    const merged = (await bench.run<Made>(copy, { ...inputs, from, method: "rsync" })).image;
+    expect(merged.digest).toBe(direct.digest);
+    const onto = { from, image: direct, excludes: ["/d/plain"] };
+    const again = (await bench.run<Made>(copy, onto)).image;
+    expect((await bench.run<Made>(copy, onto)).image.digest).toBe(again.digest);
+    expect(differences(listTree(from.path), listTree(await treeOf(bench, again)))).toEqual([]);
+  });
+
+  it.each([
+    ["blocks of 1 KiB, no extents", ["-t", "ext3", "-b", "1024"]],
+    ["attributes with inodes of their own", ["-t", "ext4", "-b", "4096", "-O", "ea_inode"]],
+    ["clusters", ["-t", "ext4", "-O", "bigalloc", "-b", "4096"]],
+    ["content in inodes, no types in folders", ["-t", "ext4", "-O", "inline_data,^filetype", "-b", "4096"]],
+    ["a file of orphans", ["-t", "ext4", "-O", "orphan_file", "-b", "4096"]],
+  ])("loses nothing in a file system with %s", async (_what, options) => {
+    await using bench = await stepBench();
+    const inputs = await small(bench, ONE_OF_EACH);
+    const file = join(bench.folder, "other");
+    execFileSync("mke2fs", ["-q", ...options, "-I", "256", file, "64M"]);
+    const image = await bench.putImage(file);
+    for (const method of ["populate", "rsync"]) {
+      const made = (await bench.run<Made>(copy, { ...inputs, image, method })).image;
+      expect(differences(listTree(inputs.from.path), listTree(await treeOf(bench, made)))).toEqual([]);
+      await bench.release();
+    }
   });
 
   it("keeps the nanoseconds of a folder that changed in the second in which it is copied", async () => {
@@ -148,6 +197,18 @@ describe("rsync/copy", () => {
       expect(execFileSync("losetup", ["-a"], { encoding: "utf8" })).not.toContain(bench.folder);
     },
   );
+
+  it("says that the disk is full where what is counted as nothing takes a block each", async () => {
+    await using bench = await stepBench();
+    const inputs = await small(bench, "true");
+    const folders = "mount -t tmpfs none . && cd $PWD && mkdir {1..7800}";
+    execFileSync("bash", ["-ec", folders], { cwd: inputs.from.path });
+    try {
+      await expect(bench.run(copy, inputs)).rejects.toMatchObject({ code: "disk-too-small" });
+    } finally {
+      execFileSync("umount", [inputs.from.path]);
+    }
+  });
 
   it("says which file's attribute does not fit into ext4", async () => {
     await using bench = await stepBench();
