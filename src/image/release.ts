@@ -2,7 +2,7 @@
  * Releases what a journal says was taken. Every release may run twice, and from another process than the one
  * that took the thing: "it is not there" is success, anything else that keeps it there is thrown.
  */
-import { lstatSync, realpathSync } from "node:fs";
+import { lstatSync, readdirSync, realpathSync, rmdirSync, unlinkSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { TplError } from "../engine/errors.ts";
@@ -33,7 +33,7 @@ export const releaseAcquisition: Release = async (acquisition, signal) => {
   }
 };
 
-/** By a tool, so that a large tree keeps none of this process's threads busy. Never across a mount point. */
+/** A tree by a tool, so that it keeps none of this process's threads busy. Never across a mount point. */
 async function removeFolder(path: string, signal: AbortSignal): Promise<void> {
   const place = placeOf(path);
   if (place === undefined) return;
@@ -44,7 +44,21 @@ async function removeFolder(path: string, signal: AbortSignal): Promise<void> {
       message: `${path} is not removed: ${mounted.map((mount) => mount.path).join(", ")} is still mounted`,
       hint: "unmount it, then run tplgraph cleanup",
     });
+  if (removedHere(place)) return;
   await systemTool("rm", ["--recursive", "--force", "--one-file-system", "--", place], { signal });
+}
+
+/** True: it had nothing but links and sockets in it, as most have at the end, and is gone sooner than a tool is started. */
+function removedHere(place: string): boolean {
+  try {
+    const entries = readdirSync(place, { withFileTypes: true });
+    if (!entries.every((entry) => entry.isSymbolicLink() || entry.isSocket())) return false;
+    for (const { name } of entries) unlinkSync(join(place, name));
+    rmdirSync(place);
+    return true;
+  } catch {
+    return false; // whatever it is, the tool meets it too, and tells
+  }
 }
 
 async function removeFile(path: string): Promise<void> {
