@@ -23,6 +23,7 @@ import { countedBlobs } from "./counted-blobs.ts";
 import type { JournalFile } from "./journal-file.ts";
 import { type DiskContent, openRawContent, RawContent } from "./raw-content.ts";
 import type { RunFolders } from "./run-folders.ts";
+import { exportForTools } from "./tools-export.ts";
 
 /** How long a mount may stay busy by itself: something outside the run, a prober of devices, looks at it. */
 const BUSY_MS = 500;
@@ -60,8 +61,8 @@ export async function openServedDisk(
     name: exportName,
   });
   const view = await openView({ blobs, map, sizeBytes, overlayPath, readOnly });
-  around.server.addExport(exportName, view);
   const { usedBy = "anyone" } = options;
+  around.server.addExport(exportName, usedBy === "tools" ? exportForTools(view) : view);
   const entries = [overlay, exported];
   return new ServedDisk({ name, exportName, node, view, usedBy, entries, around, addedBytes });
 }
