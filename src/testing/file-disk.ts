@@ -1,8 +1,9 @@
 /** A disk of `file-services.ts`: a raw file of its own, a loop device over it when asked, a mount of that. */
+import { createHash } from "node:crypto";
 import { mkdir, open, rmdir } from "node:fs/promises";
 import { execa } from "execa";
-import type { ImageArtifact } from "../engine/artifact.ts";
-import type { Disk, MountOptions } from "../engine/plugin/disk.ts";
+import type { Digest, ImageArtifact } from "../engine/artifact.ts";
+import type { ContentRange, Disk, MountOptions } from "../engine/plugin/disk.ts";
 
 export class FileDisk implements Disk {
   readonly sizeBytes: number;
@@ -41,6 +42,13 @@ export class FileDisk implements Disk {
     await using file = await open(this.#path);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, offset);
     return buffer.subarray(0, bytesRead);
+  }
+
+  async digest(ranges: readonly ContentRange[]): Promise<Digest> {
+    const hash = createHash("sha256");
+    for (const { offset, bytes } of ranges)
+      hash.update(offset === undefined ? Buffer.alloc(bytes) : await this.read(offset, bytes));
+    return `sha256:${hash.digest("hex")}`;
   }
 
   async file(): Promise<string> {

@@ -68,6 +68,7 @@ function recordedDisk(
     async read(offset, bytes) {
       return Buffer.from(answer(["read", name, `${offset}`, `${bytes}`])?.stdout ?? "", "hex");
     },
+    digest: async () => recordedDigest(0),
     file: async () => `/${name}.raw`,
     device: async () => `/dev/${name}`,
     async mount(options = {}) {

@@ -2,7 +2,7 @@
  * A disk: an image opened for a step, as a copy-on-write view served over NBD by the disk host. What the step
  * writes stays in a private overlay until `seal` makes a new image of it. These are the types; `image/` has the rest.
  */
-import type { ImageArtifact } from "../artifact.ts";
+import type { Digest, ImageArtifact } from "../artifact.ts";
 
 export interface OpenDiskOptions {
   /** What it shows at first; absent: zeros. */
@@ -41,6 +41,8 @@ export interface Disk {
    * wrote to `file()` shows at once, what was written through a mount or a device once that is gone.
    */
   read(offset: number, bytes: number): Promise<Buffer>;
+  /** Of what the disk holds in these ranges, one after the other: the content of a file that lies there. */
+  digest(ranges: readonly ContentRange[]): Promise<Digest>;
   /** A path that tools can open like an image file (nbdfuse) for as long as the disk is open. The same at every call. */
   file(): Promise<string>;
   /** A block device over the disk (kernel NBD, or loop over `file()`). Needs root. The same at every call. */
@@ -55,6 +57,13 @@ export interface Disk {
    */
   seal(options?: { sizeBytes?: number }): Promise<ImageArtifact>;
   stats(): Promise<DiskStats>;
+}
+
+/** A part of a file's content. */
+export interface ContentRange {
+  /** Of the disk. Absent: it lies nowhere, and is zeros. */
+  offset?: number;
+  bytes: number;
 }
 
 /** So far. */

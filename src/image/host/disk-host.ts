@@ -71,6 +71,8 @@ export class DiskHost {
         return this.#open(request);
       case "read":
         return this.#read(request);
+      case "digest":
+        return this.#disk(request.disk).digest(request.ranges);
       case "file":
         return this.#disk(request.disk).file();
       case "device":

@@ -2,8 +2,8 @@
  * What the engine's process and the disk host say to each other over Node's IPC channel, as JSON. The host says
  * `ready` first; then every request is answered once, by its number, in any order.
  */
-import type { FileArtifact, ImageArtifact, Json } from "../../engine/artifact.ts";
-import type { DiskStats, MountOptions, OpenDiskOptions } from "../../engine/plugin/disk.ts";
+import type { Digest, FileArtifact, ImageArtifact, Json } from "../../engine/artifact.ts";
+import type { ContentRange, DiskStats, MountOptions, OpenDiskOptions } from "../../engine/plugin/disk.ts";
 import type { Acquisition } from "../../engine/run/journal.ts";
 import type { ProcessIdentity } from "../process/identity.ts";
 import type { ErrorMessage } from "./error-message.ts";
@@ -24,6 +24,7 @@ export type HostRequest =
   | { op: "released"; held: number }
   | { op: "open"; node: string; options: OpenDiskOptions }
   | { op: "read"; disk: number; offset: number; bytes: number }
+  | { op: "digest"; disk: number; ranges: readonly ContentRange[] }
   | { op: "file"; disk: number }
   | { op: "device"; disk: number }
   | { op: "mount"; disk: number; options: MountOptions }
@@ -46,6 +47,7 @@ export interface HostAnswers {
   open: OpenedDiskInfo;
   /** In base64. */
   read: string;
+  digest: Digest;
   file: string;
   device: string;
   mount: string;

@@ -16,6 +16,7 @@ export function remoteDisk(host: HostProcess, info: OpenedDiskInfo, storing: Sto
     async read(offset, bytes) {
       return Buffer.from(await host.request({ op: "read", disk, offset, bytes }), "base64");
     },
+    digest: (ranges) => host.request({ op: "digest", disk, ranges }),
     file: () => host.request({ op: "file", disk }),
     device: () => host.request({ op: "device", disk }),
     mount: (options = {}) => host.request({ op: "mount", disk, options }),

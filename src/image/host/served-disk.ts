@@ -2,11 +2,12 @@
  * One open disk in the disk host: a copy-on-write view with its NBD export, or a raw file, and what is attached over it. Tools that
  * open its file see what a VM wrote before they did; a device or a mount shows it only when attached afterwards.
  */
+import { createHash } from "node:crypto";
 import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
-import type { ImageArtifact } from "../../engine/artifact.ts";
+import type { Digest, ImageArtifact } from "../../engine/artifact.ts";
 import type { BlobStore } from "../../engine/blobs.ts";
 import { TplError } from "../../engine/errors.ts";
-import type { MountOptions, OpenDiskOptions } from "../../engine/plugin/disk.ts";
+import type { ContentRange, MountOptions, OpenDiskOptions } from "../../engine/plugin/disk.ts";
 import { attachLoop } from "../attach/loop.ts";
 import { mountDevice, unmountFlushed } from "../attach/mount.ts";
 import { attachNbdfuse } from "../attach/nbdfuse.ts";
@@ -30,6 +31,8 @@ const BUSY_MS = 500;
 
 /** It goes to the run's process in a message. */
 const MAX_READ_BYTES = 64 * 1024;
+
+const DIGEST_PIECE_BYTES = 1024 * 1024;
 
 export interface DiskSurroundings {
   blobs: BlobStore;
@@ -157,6 +160,18 @@ export class ServedDisk {
   async read(offset: number, bytes: number): Promise<Buffer> {
     if (bytes > MAX_READ_BYTES) throw new Error(`bug: ${bytes} bytes are too many for a look at a disk`);
     return await this.view.read(offset, Math.max(0, Math.min(bytes, this.view.sizeBytes - offset)));
+  }
+
+  async digest(ranges: readonly ContentRange[]): Promise<Digest> {
+    const hash = createHash("sha256");
+    for (const { offset, bytes } of ranges)
+      for (let done = 0; done < bytes; done += DIGEST_PIECE_BYTES) {
+        const length = Math.min(DIGEST_PIECE_BYTES, bytes - done);
+        hash.update(
+          offset === undefined ? Buffer.alloc(length) : await this.view.read(offset + done, length),
+        );
+      }
+    return `sha256:${hash.digest("hex")}`;
   }
 
   file(): Promise<string> {

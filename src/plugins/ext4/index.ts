@@ -29,6 +29,7 @@ export {
   superblockIn,
 } from "./superblock.ts";
 export { compareTrees, type FileDifference } from "./tree/compare-trees.ts";
+export { type FileFinder, type FoundFile, fileFinder } from "./tree/find-files.ts";
 export type { TreeEntry } from "./tree/list-tree.ts";
 export { shownPath } from "./tree/shown-path.ts";
 export { mkfs, resize };

@@ -9,6 +9,7 @@ import { image } from "../../engine/plugin/port.ts";
 import { defineStep, type PlanValues } from "../../engine/plugin/step.ts";
 import { staticBusybox } from "../../vm/initramfs.ts";
 import { checkOpened, clockOf, e2fsck, readSuperblock, sealChecked } from "../ext4/index.ts";
+import { isAllThere } from "./already-there.ts";
 import { isPlainPath } from "./debugfs.ts";
 import { type OverlayFile, provisioningFiles } from "./files.ts";
 import { writeFiles } from "./write-files.ts";
@@ -69,16 +70,20 @@ export const overlay = defineStep({
   resolve: resolveFiles,
   async run(step) {
     const { image, files, hostname, nameservers } = step.inputs;
-    const folder = await step.scratch();
     const busybox = await step.hostFile(await staticBusybox());
     const disk = await step.openDisk({ image, usedBy: "tools" });
     // debugfs does not replay a journal: writing before a replay would be undone or worse by it.
     const { written } = await checkOpened(step, disk, image, "preen");
-    const clock = clockOf(await readSuperblock(disk));
     const all = [
       ...provisioningFiles({ hostname, nameservers, busybox }),
       ...(await contentsOf(step, files)),
     ];
+    if (!written && (await isAllThere(disk, all))) {
+      step.log(`the image has all ${all.length} files as they are to be`);
+      return { image };
+    }
+    const clock = clockOf(await readSuperblock(disk));
+    const folder = await step.scratch();
     const changed = await writeFiles(step, await disk.file(), folder, all, Number(clock.SOURCE_DATE_EPOCH));
     step.log(`${all.length} files laid over the image, ${all.length - changed} of them were there already`);
     if (changed === 0 && !written) return { image };

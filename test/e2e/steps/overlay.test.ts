@@ -103,6 +103,7 @@ describe("provision/overlay", () => {
     const once = await overlaid(bench, files, source);
     expect(await overlaid(bench, files, source)).toEqual(once);
     expect(await overlaid(bench, files, once)).toEqual(once);
+    expect(bench.log.at(-1)).toMatch(/^the image has all \d+ files/);
   });
 
   it.each([

@@ -3,6 +3,7 @@
  * (latin1), which `shown-path.ts` makes readable.
  */
 import { wholeContent } from "./content.ts";
+import { directoryEntries, MAX_DIRECTORY_BYTES, ROOT_INODE } from "./directory.ts";
 import { deviceNumber, type FileType, type Inode, parseInode } from "./inode.ts";
 import { damaged, type Volume } from "./volume.ts";
 
@@ -18,18 +19,9 @@ export interface TreeEntry {
   inode: Inode;
 }
 
-const ROOT_INODE = 2;
 /** PATH_MAX: the kernel follows no longer target. */
 const MAX_TARGET_BYTES = 4096;
-const MAX_DIRECTORY_BYTES = 2 ** 30;
 const FAST_SYMLINK_BYTES = 60;
-const INLINE_AREA_BYTES = 60;
-
-interface Name {
-  name: string;
-  /** Of its inode. */
-  number: number;
-}
 
 /** `/` is there too. Throws TplError `ext4-damaged`, or the reason of `signal`. */
 export async function listTree(
@@ -65,43 +57,11 @@ async function entryOf(volume: Volume, inode: Inode): Promise<TreeEntry> {
   return entry;
 }
 
-/** A short target stands where the list of blocks would. */
-async function targetOf(volume: Volume, inode: Inode): Promise<string> {
+/** A character for each byte. A short target stands where the list of blocks would. */
+export async function targetOf(volume: Volume, inode: Inode): Promise<string> {
   const isFast = inode.layout === "blocks" && inode.sizeBytes < FAST_SYMLINK_BYTES;
   const content = isFast
     ? inode.block.subarray(0, inode.sizeBytes)
     : await wholeContent(volume, inode, MAX_TARGET_BYTES);
   return content.toString("latin1");
-}
-
-/**
- * Both kinds of directories are read alike: the nodes of a hash tree look like deleted entries (the kernel's
- * Documentation/filesystems/ext4/directory.rst). One inside an inode has two areas, the first behind its parent's
- * number.
- */
-function* directoryEntries({ number, layout }: Inode, content: Buffer, blockBytes: number): Generator<Name> {
-  if (layout === "inline") {
-    yield* entriesIn(content.subarray(4, INLINE_AREA_BYTES), number);
-    yield* entriesIn(content.subarray(INLINE_AREA_BYTES), number);
-    return;
-  }
-  for (let start = 0; start < content.length; start += blockBytes)
-    yield* entriesIn(content.subarray(start, start + blockBytes), number);
-}
-
-function* entriesIn(block: Buffer, directory: number): Generator<Name> {
-  for (let at = 0; at + 8 <= block.length; ) {
-    const [number, nameLength] = [block.readUInt32LE(at), block[at + 6]!];
-    // A block of 64 KiB cannot say its own length in 16 bits.
-    const length = block.readUInt16LE(at + 4) || block.length;
-    if (length < 8 || at + 8 + nameLength > block.length)
-      throw damaged(`the directory of inode ${directory} makes no sense`);
-    const name = block.toString("latin1", at + 8, at + 8 + nameLength);
-    if (number !== 0 && name !== "." && name !== "..") {
-      if (name === "" || name.includes("/") || name.includes("\0"))
-        throw damaged(`the directory of inode ${directory} has a name that none can have`);
-      yield { name, number };
-    }
-    at += length;
-  }
 }
