@@ -43,6 +43,8 @@ export interface Disk {
   read(offset: number, bytes: number): Promise<Buffer>;
   /** Of what the disk holds in these ranges, one after the other: the content of a file that lies there. */
   digest(ranges: readonly ContentRange[]): Promise<Digest>;
+  /** What one tool has read of `file()` the kernel keeps for the next (`usedBy: "tools"`). Absent: it does not. */
+  readonly keepsRead?: boolean;
   /** A path that tools can open like an image file (nbdfuse) for as long as the disk is open. The same at every call. */
   file(): Promise<string>;
   /** A block device over the disk (kernel NBD, or loop over `file()`). Needs root. The same at every call. */

@@ -8,6 +8,7 @@ import type { StepContext } from "../../engine/plugin/context.ts";
 import type { Disk } from "../../engine/plugin/disk.ts";
 import { clockOf } from "./fixed-clock.ts";
 import { type FsckVerdict, fsckVerdict } from "./fsck-status.ts";
+import { readAhead } from "./read-ahead.ts";
 import { readSuperblock } from "./read-superblock.ts";
 import { asksForRepair, type Superblock } from "./superblock.ts";
 
@@ -45,11 +46,12 @@ export interface Checked {
  * healthy afterwards.
  */
 export async function e2fsck(
-  step: Pick<StepContext, "tool">,
+  step: Pick<StepContext, "tool"> & Partial<Pick<StepContext, "signal">>,
   disk: Pick<Disk, "file" | "read">,
   repair: RepairPolicy,
   options: CheckOptions = {},
 ): Promise<Checked> {
+  await readAhead(disk, step.signal);
   const pass = (policy: RepairPolicy, superblock: Superblock) =>
     runOnce(step, disk, policy, superblock, options);
   const checked = { corrected: false, written: false };

@@ -4,12 +4,14 @@
  */
 import { image } from "../../engine/plugin/port.ts";
 import { defineStep } from "../../engine/plugin/step.ts";
+import { allSettled } from "../../image/settled.ts";
 import { checkOpened, sealChecked } from "./checked-image.ts";
 import { e2fsck } from "./e2fsck.ts";
 import { clockOf } from "./fixed-clock.ts";
 import { makeRoom } from "./make-room.ts";
 import { newSize, newSizeIssues } from "./new-size.ts";
 import { MIB } from "./options.ts";
+import { readAhead } from "./read-ahead.ts";
 import { readSuperblock } from "./read-superblock.ts";
 import { resizeToFree } from "./resize-to-free.ts";
 import { resize2fs } from "./resize2fs.ts";
@@ -51,7 +53,11 @@ export const resize = defineStep({
     const sizeBytes = sizeMiB * MIB;
     if (fileSystemBytes(before) > sizeBytes) await makeRoom(step, disk, before, sizeBytes, clock);
     // In blocks of the file system: resize2fs reads a bare number so, and a size suffix would round.
-    await resize2fs(step, disk, { blocks: Math.floor(sizeBytes / blockSizeBytes) }, clock);
+    const blocks = Math.floor(sizeBytes / blockSizeBytes);
+    await allSettled([
+      readAhead(disk, step.signal), // for the check that follows
+      resize2fs(step, disk, { blocks }, clock),
+    ]);
     await tune2fs(step, disk, { reservedMiB }, { blockSizeBytes, clock });
     await e2fsck(step, disk, "preen");
     return { image: await sealChecked(step, disk, { sizeBytes }) };

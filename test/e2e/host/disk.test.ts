@@ -5,7 +5,9 @@ import { mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ArtifactDamaged } from "../../../src/engine/errors.ts";
+import { sha256 } from "../../../src/engine/key/canonical.ts";
 import type { Services } from "../../../src/engine/run/services.ts";
+import { readAhead } from "../../../src/plugins/ext4/read-ahead.ts";
 import { leftOfRun } from "./left-of-run.ts";
 import { closeDisk, startServices, temporaryStore } from "./services.ts";
 
@@ -137,6 +139,38 @@ describe.skipIf(process.geteuid!() !== 0)("a disk of the disk host", { timeout: 
     execFileSync("nbdcopy", ["--flush", copy, disk.uri]);
     expect(label()).toBe("two");
     expect((await disk.read(1024 + 0x78, 5)).toString()).toBe("three");
+  });
+
+  it("of tools alone is read ahead: a check has little left to fetch from the store", async () => {
+    const { disk: made } = await services.openDisk("test", { sizeBytes: 64 * MIB });
+    const content = join(store, "content");
+    for (let i = 0; i < 300; i++) {
+      await mkdir(join(content, `${i}`), { recursive: true });
+      await writeFile(join(content, `${i}/file`), Buffer.alloc(20_000, i));
+    }
+    execFileSync("mkfs.ext4", ["-q", "-F", "-d", content, await made.file()]);
+    const image = await made.seal();
+    const fetchedByCheck = async (usedBy: "anyone" | "tools") => {
+      const { disk } = await services.openDisk("test", { image, usedBy });
+      await readAhead(disk, undefined);
+      const before = (await disk.stats()).readBytes;
+      execFileSync("e2fsck", ["-fn", await disk.file()], { stdio: "pipe" });
+      return (await disk.stats()).readBytes - before;
+    };
+    const unprepared = await fetchedByCheck("anyone");
+    expect(unprepared).toBeGreaterThan(MIB);
+    expect(await fetchedByCheck("tools")).toBeLessThan(unprepared / 5);
+  });
+
+  it("tells the digest of a file's content by where that lies", async () => {
+    const { disk } = await services.openDisk("test", { sizeBytes: 4 * MIB });
+    const content = Buffer.from(Array.from({ length: 4 * MIB }, (_, i) => i % 251));
+    await writeFile(join(store, "content"), content);
+    execFileSync("nbdcopy", [join(store, "content"), disk.uri]);
+    const ranges = [{ offset: 3 * MIB, bytes: 1000 }, { bytes: 77 }, { offset: 17, bytes: 2 * MIB }];
+    const first = content.subarray(3 * MIB, 3 * MIB + 1000);
+    const wanted = Buffer.concat([first, Buffer.alloc(77), content.subarray(17, 17 + 2 * MIB)]);
+    expect(await disk.digest(ranges)).toBe(`sha256:${sha256(wanted)}`);
   });
 
   it("is not unmounted under a process that uses it, which is named", async () => {
