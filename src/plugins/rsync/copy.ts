@@ -94,6 +94,7 @@ export const copy = defineStep({
     }
     // The files come together on a scratch view, by the kernel; the image is written from there.
     const scratch = await step.openDisk({ image });
+    await checkOpened(step, scratch, image, "preen");
     const to = await scratch.mount();
     await rsync(step, { from: from.path, to, excludes }, { ...space, diskBytes: disk.sizeBytes });
     await carryRest(step, { from: from.path, to });

@@ -60,6 +60,7 @@ describe("rsync/copy", () => {
       await using bench = await stepBench({ recording: recording({}) });
       await bench.run(copy, { from, image, ...inputs });
       expect(bench.commands.map(({ command }) => command.join(" ")).slice(3)).toEqual([
+        "e2fsck -f -n /disk-2.raw",
         "rsync -aHAXSU --numeric-ids --one-file-system --whole-file --modify-window=-1 " +
           "--info=progress2 --no-human-readable " +
           `${exclude}-- /source/ /disk-2/`,
