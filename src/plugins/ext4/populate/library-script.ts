@@ -53,6 +53,7 @@ close_file = function("file_close", c_void_p)
 open_attributes = function("xattrs_open", c_void_p, c_uint32, c_void_p)
 set_attribute = function("xattr_set", c_void_p, c_char_p, c_char_p, c_size_t)
 close_attributes = function("xattrs_close", c_void_p)
+count_less = function("iblk_sub_blocks", c_void_p, c_void_p, c_uint64)
 count_inode = LIBRARY.ext2fs_inode_alloc_stats2
 count_inode.argtypes, count_inode.restype = [c_void_p, c_uint32, c_int, c_int], None
 count_block = LIBRARY.ext2fs_block_alloc_stats2

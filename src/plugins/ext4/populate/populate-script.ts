@@ -18,7 +18,6 @@ PIECE_BYTES = 1 << 20
 ALIGNMENT = 65536  # the largest block of ext4: pieces begin where blocks do
 REPORT_BYTES = 4 << 20
 
-FAST_SYMLINK_BYTES = 60
 MOST_LINKS = 65000
 # Types of directory entries, by those of inodes.
 ENTRY_TYPES = {0o10: 1, 0o04: 2, 0o02: 3, 0o06: 4, 0o01: 5, 0o14: 6, 0o12: 7}

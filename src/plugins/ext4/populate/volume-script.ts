@@ -11,6 +11,7 @@ PROJECT_QUOTA_AT, ORPHAN_FILE_AT = 0x26C, 0x280  # of the superblock
 FILETYPE, EXTENTS = 0x2, 0x40
 METADATA_CSUM, PROJECT = 0x400, 0x2000
 INDEX_FLAG, EXTENTS_FLAG = 0x1000, 0x80000
+FAST_SYMLINK_BYTES = 60
 EMPTY_EXTENTS = struct.pack("<HHHHI", 0xF30A, 0, 4, 0, 0)
 
 
@@ -151,7 +152,7 @@ class Volume:
     def free(self, inode, attribute_blocks):
         self.drop_attributes(inode, attribute_blocks)
         kind = stat.S_IFMT(inode.get("H", 0x0))
-        is_fast_link = kind == stat.S_IFLNK and inode.get("I", 0x1C) == 0
+        is_fast_link = inode.get("I", 0x4) < FAST_SYMLINK_BYTES and not inode.get("I", 0x20) & EXTENTS_FLAG
         if kind in (stat.S_IFREG, stat.S_IFDIR) or kind == stat.S_IFLNK and not is_fast_link:
             punch(self.handle, inode.number, inode.bytes, None, 0, 2**64 - 1)
         ctypes.memset(inode.bytes, 0, len(inode.bytes))
@@ -165,7 +166,7 @@ class Volume:
         attribute_blocks.add(block)
         inode.set("I", 0x68, 0)
         inode.set("H", 0x76, 0)
-        inode.set("I", 0x1C, inode.get("I", 0x1C) - self.block_size // 512)
+        count_less(self.handle, inode.bytes, 1)
         inode.write()
 
     def close(self):
