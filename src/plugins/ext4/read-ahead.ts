@@ -9,10 +9,13 @@ import { inParallel } from "../../engine/in-parallel.ts";
 import type { Disk } from "../../engine/plugin/disk.ts";
 import { CHUNK_BYTES } from "../../image/map.ts";
 import { type ByteRange, metadataRanges } from "./tree/metadata.ts";
+import { atMost } from "./tree/volume.ts";
 
 /** A large file system has more than is worth the memory; the first part is. */
 const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_TABLE_BYTES = 16 * 1024 * 1024;
+/** To find out where it lies. An image can be made in which that takes without end. */
+const MAX_FINDING_BYTES = MAX_TABLE_BYTES + 4 * 1024 * 1024;
 /** What FUSE asks for at once; of more, the kernel reads further ahead by itself. */
 const PIECE_BYTES = 128 * 1024;
 /** Node's threads for files are four, and somebody else may want one. */
@@ -39,10 +42,11 @@ async function readMetadata(path: string, signal: AbortSignal | undefined): Prom
   const file = await open(path, "r");
   try {
     const { size: sizeBytes } = await file.stat();
-    const ranges = await metadataRanges(
-      { sizeBytes, read: (offset, length) => readInto(file, offset, Buffer.allocUnsafe(length)) },
-      { maxTableBytes: MAX_TABLE_BYTES },
-    );
+    const device = atMost(MAX_FINDING_BYTES, {
+      sizeBytes,
+      read: (offset, length) => readInto(file, offset, Buffer.allocUnsafe(length)),
+    });
+    const ranges = await metadataRanges(device, { maxTableBytes: MAX_TABLE_BYTES });
     let leftBytes = MAX_BYTES;
     const buffers = Array.from({ length: AT_A_TIME }, () => Buffer.allocUnsafe(PIECE_BYTES));
     await inParallel(pieces(ranges, sizeBytes), AT_A_TIME, async ({ offset, length }) => {

@@ -35,11 +35,8 @@ async function isThere(finder: FileFinder, disk: Pick<Disk, "digest">, file: Ove
   return found.mode === file.mode && (await hasContent(disk, found, Buffer.from(file.content)));
 }
 
-async function hasContent(
-  disk: Pick<Disk, "digest">,
-  { type, sizeBytes, content }: FoundFile,
-  wanted: Buffer,
-): Promise<boolean> {
-  if (type !== "file" || !content || sizeBytes !== wanted.length) return false;
-  return (await disk.digest(content)) === `sha256:${sha256(wanted)}`;
+async function hasContent(disk: Pick<Disk, "digest">, found: FoundFile, wanted: Buffer): Promise<boolean> {
+  if (found.type !== "file" || found.sizeBytes !== wanted.length) return false;
+  const content = await found.content();
+  return content !== undefined && (await disk.digest(content)) === `sha256:${sha256(wanted)}`;
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -55,12 +55,19 @@ describe("a file of an image", () => {
   it.each(["a/large", "a/sparse"])("has its content where it says: %s", async (path) => {
     const wanted = readFileSync(join(folder, "content", path));
     for (const image of images) {
-      const { content } = (await find(image, path))!;
+      const content = await (await find(image, path))!.content();
       const parts = content!.map(({ offset, bytes }) =>
         offset === undefined ? Buffer.alloc(bytes) : image.subarray(offset, offset + bytes),
       );
       expect(Buffer.concat(parts).equals(wanted)).toBe(true);
     }
+  });
+
+  it("is not looked for in a directory that is made too large", async () => {
+    const file = join(folder, "large-directory");
+    writeFileSync(file, images[0]!);
+    execFileSync("debugfs", ["-w", "-R", `set_inode_field /many size ${2 ** 31}`, file], { stdio: "ignore" });
+    await expect(find(readFileSync(file), "/many/none")).rejects.toBeInstanceOf(TplError);
   });
 
   it("of a damaged image is found, or the damage is told", async () => {
@@ -69,7 +76,7 @@ describe("a file of an image", () => {
       const disk = diskOf(mutated(images, seed));
       try {
         const finder = await fileFinder(disk);
-        for (const path of paths) await finder?.find(path);
+        for (const path of paths) await (await finder?.find(path))?.content();
         await metadataRanges(disk, { maxTableBytes: 1024 * 1024 });
       } catch (error) {
         if (!(error instanceof TplError)) throw new Error(`seed ${seed}`, { cause: error });

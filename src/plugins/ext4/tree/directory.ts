@@ -3,7 +3,6 @@ import type { Inode } from "./inode.ts";
 import { damaged } from "./volume.ts";
 
 export const ROOT_INODE = 2;
-export const MAX_DIRECTORY_BYTES = 2 ** 30;
 const INLINE_AREA_BYTES = 60;
 
 export interface Name {

@@ -4,10 +4,10 @@
  */
 import type { ContentRange, Disk } from "../../../engine/plugin/disk.ts";
 import { fileExtents, wholeContent } from "./content.ts";
-import { directoryEntries, MAX_DIRECTORY_BYTES, ROOT_INODE } from "./directory.ts";
+import { directoryEntries, ROOT_INODE } from "./directory.ts";
 import { type Inode, parseInode } from "./inode.ts";
 import { targetOf } from "./list-tree.ts";
-import { damaged, openVolume, type RawInode, type ReadableDevice, type Volume } from "./volume.ts";
+import { atMost, damaged, openVolume, type RawInode, type ReadableDevice, type Volume } from "./volume.ts";
 
 export interface FoundFile extends Pick<Inode, "type" | "mode" | "uid" | "gid" | "sizeBytes"> {
   links: number;
@@ -15,8 +15,8 @@ export interface FoundFile extends Pick<Inode, "type" | "mode" | "uid" | "gid" |
   isPlain: boolean;
   /** Of a symlink; a character for each byte. */
   target?: string;
-  /** Of a regular file: its content on the disk. Undefined: it is inside the inode. */
-  content?: readonly ContentRange[];
+  /** Of a regular file, where its content lies. Undefined: inside the inode. Throws as `find` does. */
+  content(): Promise<readonly ContentRange[] | undefined>;
 }
 
 export interface FileFinder {
@@ -26,6 +26,8 @@ export interface FileFinder {
 
 /** Pieces of a disk that are read at once, and kept: directories and inodes lie together. */
 const PIECE_BYTES = 32 * 1024;
+/** In all. An image can be made in which finding a file takes without end. */
+const MAX_BYTES = 32 * 1024 * 1024;
 /** EXT4_EXTENTS_FL (inodes.rst, `i_flags`). */
 const EXTENTS_FLAG = 0x8_0000;
 /** Of extended attributes behind an inode's fixed part (attributes.rst, `h_magic`). */
@@ -33,10 +35,10 @@ const ATTRIBUTES_MAGIC = 0xea02_0000;
 
 /**
  * The disk must not change while it is used. Undefined: it holds no such file system. This and `find` throw TplError
- * `ext4-damaged`, or `ext4-unreadable` for a feature that is not known here.
+ * `ext4-damaged`, or `ext4-unreadable` for a feature that is not known here and for what is too large.
  */
 export async function fileFinder(disk: Pick<Disk, "read" | "sizeBytes">): Promise<FileFinder | undefined> {
-  const volume = await openVolume(inPieces(disk));
+  const volume = await openVolume(inPieces(atMost(MAX_BYTES, disk)));
   if (!volume) return undefined;
   const directories = new Map<number, Promise<Map<string, number>>>();
   const namesIn = (raw: RawInode) => {
@@ -72,7 +74,7 @@ function namesOf(path: string): string[] {
 
 async function readDirectory(volume: Volume, raw: RawInode): Promise<Map<string, number>> {
   const inode = parseInode(raw);
-  const content = await wholeContent(volume, inode, MAX_DIRECTORY_BYTES);
+  const content = await wholeContent(volume, inode, MAX_BYTES);
   const entries = [...directoryEntries(inode, content, volume.blockBytes)];
   return new Map(entries.map(({ name, number }) => [name, number]));
 }
@@ -87,17 +89,17 @@ async function foundFile(open: OpenVolume, raw: RawInode): Promise<FoundFile> {
     ...{ type, mode, uid, gid, sizeBytes },
     links: raw.bytes.readUInt16LE(0x1a),
     isPlain: (flags & ~EXTENTS_FLAG) === 0 && attributes === 0 && !hasInlineAttributes,
+    content: () => contentRanges(open, inode),
   };
   if (type === "symlink") return { ...found, target: await targetOf(open.volume, inode) };
-  const content = type === "file" ? await contentRanges(open, inode) : undefined;
-  return content ? { ...found, content } : found;
+  return found;
 }
 
 async function contentRanges(
   { volume, sizeBytes }: OpenVolume,
   inode: Inode,
 ): Promise<ContentRange[] | undefined> {
-  if (inode.layout === "inline") return undefined;
+  if (inode.type !== "file" || inode.layout === "inline") return undefined;
   const { blockBytes } = volume;
   const ranges: ContentRange[] = [];
   let done = 0;
@@ -113,15 +115,15 @@ async function contentRanges(
   return ranges;
 }
 
-function inPieces(disk: Pick<Disk, "read" | "sizeBytes">): ReadableDevice {
+function inPieces(device: ReadableDevice): ReadableDevice {
   const pieces = new Map<number, Promise<Buffer>>();
   const piece = (index: number) => {
-    const read = pieces.get(index) ?? disk.read(index * PIECE_BYTES, PIECE_BYTES);
+    const read = pieces.get(index) ?? device.read(index * PIECE_BYTES, PIECE_BYTES);
     pieces.set(index, read);
     return read;
   };
   return {
-    sizeBytes: disk.sizeBytes,
+    sizeBytes: device.sizeBytes,
     async read(offset, length) {
       const first = Math.floor(offset / PIECE_BYTES);
       const end = Math.ceil((offset + length) / PIECE_BYTES);

@@ -3,7 +3,7 @@
  * (latin1), which `shown-path.ts` makes readable.
  */
 import { wholeContent } from "./content.ts";
-import { directoryEntries, MAX_DIRECTORY_BYTES, ROOT_INODE } from "./directory.ts";
+import { directoryEntries, ROOT_INODE } from "./directory.ts";
 import { deviceNumber, type FileType, type Inode, parseInode } from "./inode.ts";
 import { damaged, type Volume } from "./volume.ts";
 
@@ -21,6 +21,7 @@ export interface TreeEntry {
 
 /** PATH_MAX: the kernel follows no longer target. */
 const MAX_TARGET_BYTES = 4096;
+const MAX_DIRECTORY_BYTES = 2 ** 30;
 const FAST_SYMLINK_BYTES = 60;
 
 /** `/` is there too. Throws TplError `ext4-damaged`, or the reason of `signal`. */

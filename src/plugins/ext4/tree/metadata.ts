@@ -50,7 +50,8 @@ export async function metadataRanges(
       if (inodes.readUInt16LE(at) === 0) continue;
       const inode = inodes.subarray(at, at + superblock.inodeSizeBytes);
       addBlocksOf(ranges, volume, inode);
-      if (isDirectory(inode) && hasDeepExtents(inode)) ranges.push(...(await contentOf(volume, inode)));
+      if (isDirectory(inode) && hasDeepExtents(inode))
+        for (const range of await contentOf(volume, inode)) ranges.push(range);
     }
   }
   return ranges;

@@ -88,6 +88,22 @@ export async function openVolume(device: ReadableDevice): Promise<Volume | undef
   };
 }
 
+/** The same device, of which no more is read: a TplError `ext4-unreadable` says so. */
+export function atMost(maxBytes: number, device: ReadableDevice): ReadableDevice {
+  let leftBytes = maxBytes;
+  return {
+    sizeBytes: device.sizeBytes,
+    async read(offset, length) {
+      leftBytes -= length;
+      if (leftBytes >= 0) return device.read(offset, length);
+      throw new TplError({
+        code: "ext4-unreadable",
+        message: `more than ${maxBytes} bytes would have to be read`,
+      });
+    },
+  };
+}
+
 export function damaged(why: string): TplError {
   return new TplError({
     code: "ext4-damaged",
