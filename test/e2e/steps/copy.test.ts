@@ -128,6 +128,28 @@ describe("rsync/copy", () => {
     expect(differences(listTree(from.path), listTree(await treeOf(bench, again)))).toEqual([]);
   });
 
+  it.each([[[]], [["-O", "bigalloc"]]])(
+    "goes into an image that the kernel filled to the last block (mke2fs %j)",
+    async (options) => {
+      await using bench = await stepBench();
+      const file = join(bench.folder, "filled");
+      execFileSync("mke2fs", ["-q", "-t", "ext4", "-b", "4096", ...options, file, "64M"]);
+      // Attributes that files share a block for; a file that has what the others left.
+      const fill = `
+        mkdir m; mount -o loop ${file} m; trap 'umount m; rmdir m' EXIT; cd m
+        head -c 9M /dev/urandom > room; for i in {1..20}; do touch $i; setfattr -n user.same -v $(printf 'v%.0s' {1..900}) $i; done
+        cat /dev/urandom > full 2> /dev/null || rm room; cd ..`;
+      execFileSync("bash", ["-ec", fill], { cwd: bench.folder });
+      const inputs = { ...(await small(bench, "echo 1 > new; mkdir d")), image: await bench.putImage(file) };
+      const before = listTree(await treeOf(bench, inputs.image));
+      const after = listTree(await treeOf(bench, (await bench.run<Made>(copy, inputs)).image));
+      expect(differences(before, after).filter((line) => !line.startsWith("/:"))).toEqual([
+        "/d: only after",
+        "/new: only after",
+      ]);
+    },
+  );
+
   it.each([
     ["blocks of 1 KiB, no extents", ["-t", "ext3", "-b", "1024"]],
     ["attributes with inodes of their own", ["-t", "ext4", "-b", "4096", "-O", "ea_inode"]],

@@ -4,11 +4,12 @@
  */
 export const LIBRARY_SCRIPT = `
 import ctypes
-from ctypes import byref, c_char_p, c_int, c_long, c_size_t, c_uint, c_uint32, c_uint64, c_ulong, c_void_p
+from ctypes import byref, c_char_p, c_int, c_int64, c_long, c_size_t, c_uint, c_uint32, c_uint64, c_ulong, c_void_p
 
 # libext2fs: EXT2_FLAG_RW and EXT2_FLAG_64BITS, EXT2_FILE_WRITE, BMAP_ALLOC, EXT2_FLAG_FLUSH_NO_SYNC: what is scratch
 # until it is sealed need not get to the machine's disk.
 OPEN_FLAGS, FILE_WRITE, ALLOCATE, NO_SYNC = 0x1 | 0x20000, 0x1, 0x1, 0x1
+READ_ONLY = 0x8  # BLOCK_FLAG_READ_ONLY
 
 LIBRARY = ctypes.CDLL("libext2fs.so.2")
 ERRORS = ctypes.CDLL("libcom_err.so.2")
@@ -34,6 +35,7 @@ def function(name, *types):
 
 
 ENTRY_VISITOR = ctypes.CFUNCTYPE(c_int, c_uint32, c_int, c_void_p, c_int, c_int, c_void_p, c_void_p)
+BLOCK_VISITOR = ctypes.CFUNCTYPE(c_int, c_void_p, ctypes.POINTER(c_uint64), c_int64, c_uint64, c_int, c_void_p)
 
 open_file_system = function("open", c_char_p, c_int, c_int, c_uint, c_void_p, c_void_p)
 read_bitmaps = function("read_bitmaps", c_void_p)
@@ -43,7 +45,7 @@ new_inode = function("new_inode", c_void_p, c_uint32, c_int, c_void_p, c_void_p)
 read_inode = function("read_inode_full", c_void_p, c_uint32, c_void_p, c_int)
 write_inode = function("write_inode_full", c_void_p, c_uint32, c_void_p, c_int)
 find_first_inode = function("find_first_set_inode_bitmap2", c_void_p, c_uint32, c_uint32, c_void_p)
-punch = function("punch", c_void_p, c_uint32, c_void_p, c_void_p, c_uint64, c_uint64)
+iterate_blocks = function("block_iterate3", c_void_p, c_uint32, c_int, c_void_p, BLOCK_VISITOR, c_void_p)
 map_block = function("bmap2", c_void_p, c_uint32, c_void_p, c_void_p, c_int, c_uint64, c_void_p, c_void_p)
 write_directory_block = function("write_dir_block4", c_void_p, c_uint64, c_char_p, c_int, c_uint32)
 open_file = function("file_open", c_void_p, c_uint32, c_int, c_void_p)

@@ -9,8 +9,8 @@ ROOT, LOST_AND_FOUND = 2, b"lost+found"
 PROJECT_QUOTA_AT, ORPHAN_FILE_AT = 0x26C, 0x280  # of the superblock
 # Features (super.rst): incompatible ones, and read-only compatible ones.
 FILETYPE, EXTENTS = 0x2, 0x40
-METADATA_CSUM, PROJECT = 0x400, 0x2000
-INDEX_FLAG, EXTENTS_FLAG = 0x1000, 0x80000
+BIGALLOC, METADATA_CSUM, PROJECT = 0x200, 0x400, 0x2000
+INDEX_FLAG, EXTENTS_FLAG, INLINE_FLAG = 0x1000, 0x80000, 0x10000000
 FAST_SYMLINK_BYTES = 60
 EMPTY_EXTENTS = struct.pack("<HHHHI", 0xF30A, 0, 4, 0, 0)
 
@@ -109,6 +109,9 @@ class Volume:
         incompatible, compatible = word(superblock, 0x60), word(superblock, 0x64)
         self.has_types, self.extents = incompatible & FILETYPE, incompatible & EXTENTS
         self.checksums, self.projects = compatible & METADATA_CSUM, compatible & PROJECT
+        self.cluster = 1 << word(superblock, 0x1C) - word(superblock, 0x18) if compatible & BIGALLOC else 1
+        self.given_back = bytearray((word(superblock, 0x4) | word(superblock, 0x150) << 32) // self.cluster + 1)
+        self.give_back_visitor = BLOCK_VISITOR(lambda _handle, block, *_rest: self.give_back(block[0]))
         self.own = {word(superblock, PROJECT_QUOTA_AT), word(superblock, ORPHAN_FILE_AT)}
         self.lost_and_found = self.other = None
         self.keeps_access_times = keeps_access_times
@@ -132,7 +135,6 @@ class Volume:
     def clear(self):
         """Frees every file, the root and lost+found excepted: both are written anew into the blocks that they have."""
         kept = self.own | {self.lost_and_found}
-        attribute_blocks = set()
         number = self.first_inode
         found = c_uint32()
         while number <= self.inodes:
@@ -142,28 +144,36 @@ class Volume:
                 break  # no more
             number = found.value
             if number not in kept:
-                self.free(Inode(self, number).read(), attribute_blocks)
+                self.free(Inode(self, number).read())
             number += 1
         for number in {ROOT, self.lost_and_found} - {None}:
-            self.drop_attributes(Inode(self, number).read(), attribute_blocks)
-        for block in attribute_blocks:
-            count_block(self.handle, block, -1)
+            self.drop_attributes(Inode(self, number).read())
 
-    def free(self, inode, attribute_blocks):
-        self.drop_attributes(inode, attribute_blocks)
+    def free(self, inode):
+        self.drop_attributes(inode)
         kind = stat.S_IFMT(inode.get("H", 0x0))
         is_fast_link = inode.get("I", 0x4) < FAST_SYMLINK_BYTES and not inode.get("I", 0x20) & EXTENTS_FLAG
-        if kind in (stat.S_IFREG, stat.S_IFDIR) or kind == stat.S_IFLNK and not is_fast_link:
-            punch(self.handle, inode.number, inode.bytes, None, 0, 2**64 - 1)
+        has_blocks = kind in (stat.S_IFREG, stat.S_IFDIR) or kind == stat.S_IFLNK and not is_fast_link
+        if has_blocks and not inode.get("I", 0x20) & INLINE_FLAG:
+            # Not ext2fs_punch, which refuses the last block of a file system (1.47.0).
+            iterate_blocks(self.handle, inode.number, READ_ONLY, None, self.give_back_visitor, None)
         ctypes.memset(inode.bytes, 0, len(inode.bytes))
         inode.write()
         count_inode(self.handle, inode.number, -1, kind == stat.S_IFDIR)
 
-    def drop_attributes(self, inode, attribute_blocks):
+    def give_back(self, block):
+        """Once for each cluster: files share blocks of attributes, and blocks of a file their clusters."""
+        cluster = block // self.cluster
+        if not self.given_back[cluster]:
+            self.given_back[cluster] = 1
+            count_block(self.handle, block, -1)
+        return 0
+
+    def drop_attributes(self, inode):
         block = inode.get("I", 0x68) | inode.get("H", 0x76) << 32
         if not block:
             return
-        attribute_blocks.add(block)
+        self.give_back(block)
         inode.set("I", 0x68, 0)
         inode.set("H", 0x76, 0)
         count_less(self.handle, inode.bytes, 1)
