@@ -15,10 +15,9 @@ export interface BlobStore {
   get(digest: Digest): Promise<Buffer>;
   /**
    * For reading an image's chunks again and again, where a driver has a way that is cheaper than `get`. `digests`: 32
-   * bytes for each, never changed; all of blobs of `CHUNK_BYTES`. `hashPart`: what verifies many of them at a time, where
-   * that is better done elsewhere than in this thread.
+   * bytes for each, never changed; all of blobs of `CHUNK_BYTES`.
    */
-  chunks?(digests: Buffer, hashPart?: HashPart): ChunkReader;
+  chunks?(digests: Buffer): ChunkReader;
   /**
    * Stores `data` under its digest, which the caller has computed. Atomic and idempotent; nothing is written when it is
    * there. Once it resolves, other processes see the blob, and `data` is the caller's again. Returns how many bytes the
@@ -46,22 +45,6 @@ export interface ChunkReader {
    */
   read(place: number, offset: number, into: Buffer): Promise<void> | undefined;
 }
-
-/** A part of an open file, in bytes. */
-export interface FilePart {
-  descriptor: number;
-  position: number;
-  length: number;
-}
-
-/** At most 16 chunks. */
-export const MAX_HASHED_BYTES = 16 * CHUNK_BYTES;
-
-/**
- * The digests, 32 bytes each, of the chunks in a part of a file of at most `MAX_HASHED_BYTES`; null for zeros. Fewer
- * where the file ends earlier. Rejects with what reading says.
- */
-export type HashPart = (part: FilePart) => Promise<readonly (Buffer | null)[]>;
 
 export interface Chunk {
   /** 32 bytes, which the caller has computed and does not change any more. */

@@ -4,9 +4,8 @@
  * however many readers ask for parts of it at a time, and kept in a bounded least-recently-used cache, as the rest of it
  * is mostly wanted soon. A failed read is not remembered: the next one asks the store again.
  */
-import type { BlobStore, ChunkReader, FilePart } from "../engine/blobs.ts";
+import type { BlobStore, ChunkReader } from "../engine/blobs.ts";
 import { TplError } from "../engine/errors.ts";
-import { hasherFor } from "./hash/hasher.ts";
 import { CHUNK_BYTES, type ChunkMap, digestAt, endOfAlike, placeOf } from "./map.ts";
 import { allSettled } from "./settled.ts";
 
@@ -21,19 +20,12 @@ export class ImageReader {
   readonly #cached = new Map<number, Buffer>();
   readonly #loading = new Map<number, Promise<Buffer>>();
   #readBytes = 0;
-  #hashedBytes = 0;
 
   constructor(blobs: BlobStore, map: ChunkMap, cacheBytes: number = CACHE_BYTES) {
     this.#blobs = blobs;
     this.#map = map;
-    this.#chunks = blobs.chunks?.(map.digests, (part) => this.#hash(part));
+    this.#chunks = blobs.chunks?.(map.digests);
     this.#capacity = Math.max(1, Math.floor(cacheBytes / CHUNK_BYTES));
-  }
-
-  /** On threads of their own once it is much. */
-  #hash(part: FilePart): Promise<readonly (Buffer | null)[]> {
-    this.#hashedBytes += part.length;
-    return hasherFor(this.#hashedBytes).hashPart(part);
   }
 
   /** Read from the store so far. */

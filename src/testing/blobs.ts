@@ -2,11 +2,10 @@
  * The conformance suite of blob storage: what every driver in `store/blobs/` promises. A driver's own test calls
  * `testBlobStore` and adds its regressions.
  */
-import { hash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Digest } from "../engine/artifact.ts";
-import { type BlobStore, CHUNK_BYTES, type HashPart } from "../engine/blobs.ts";
-import { readFully } from "../engine/read-fully.ts";
+import { type BlobStore, CHUNK_BYTES } from "../engine/blobs.ts";
 import { digestOf, hexOf } from "../store/blobs/digest.ts";
 
 export interface BlobStoreUnderTest {
@@ -17,19 +16,6 @@ export interface BlobStoreUnderTest {
   /** Called when the test is done. */
   dispose?(): void | Promise<void>;
 }
-
-const hashElsewhere: HashPart = async ({ descriptor, position, length }) => {
-  const part = Buffer.alloc(length);
-  const filled = await readFully(descriptor, part, position);
-  return Array.from({ length: Math.floor(filled / CHUNK_BYTES) }, (_, place) =>
-    hash("sha256", part.subarray(place * CHUNK_BYTES, (place + 1) * CHUNK_BYTES), "buffer"),
-  );
-};
-
-const HASHING = [
-  ["one by one", undefined],
-  ["together elsewhere", hashElsewhere],
-] as const;
 
 /** Declares the suite; `make` gives each test a store of its own. */
 export function testBlobStore(name: string, make: () => Promise<BlobStoreUnderTest>): void {
@@ -78,32 +64,29 @@ export function testBlobStore(name: string, make: () => Promise<BlobStoreUnderTe
       expect(part.equals(await blobs.get(digest))).toBe(true);
     });
 
-    test.for(HASHING)(
-      "reads chunks by their places, one or several at once, where it can, hashed %s",
-      async ([, hashPart]) => {
-        const { blobs } = await open();
-        if (!blobs.chunks) return;
-        const all = randomBytes(5 * CHUNK_BYTES);
-        const chunkAt = (place: number) => all.subarray(place * CHUNK_BYTES, (place + 1) * CHUNK_BYTES);
-        // Put in another order than they are read in, and two of them side by side.
-        const digests: Digest[] = [];
-        for (const place of [4, 0, 1, 3, 2]) digests[place] = await put(blobs, chunkAt(place));
-        const reader = blobs.chunks(listOf(digests), hashPart);
-        for (const [offset, length] of [
-          [17, 0],
-          [4096, 512],
-          [CHUNK_BYTES - 1, 1],
-          [CHUNK_BYTES - 100, CHUNK_BYTES + 200],
-          [0, all.length],
-          [4 * CHUNK_BYTES + 1, CHUNK_BYTES - 1],
-        ] as const) {
-          const into = Buffer.alloc(length);
-          const place = Math.floor(offset / CHUNK_BYTES);
-          await reader.read(place, offset % CHUNK_BYTES, into);
-          expect(into.equals(all.subarray(offset, offset + length))).toBe(true);
-        }
-      },
-    );
+    test("reads chunks by their places, one or several at once, where it can", async () => {
+      const { blobs } = await open();
+      if (!blobs.chunks) return;
+      const all = randomBytes(5 * CHUNK_BYTES);
+      const chunkAt = (place: number) => all.subarray(place * CHUNK_BYTES, (place + 1) * CHUNK_BYTES);
+      // Put in another order than they are read in, and two of them side by side.
+      const digests: Digest[] = [];
+      for (const place of [4, 0, 1, 3, 2]) digests[place] = await put(blobs, chunkAt(place));
+      const reader = blobs.chunks(listOf(digests));
+      for (const [offset, length] of [
+        [17, 0],
+        [4096, 512],
+        [CHUNK_BYTES - 1, 1],
+        [CHUNK_BYTES - 100, CHUNK_BYTES + 200],
+        [0, all.length],
+        [4 * CHUNK_BYTES + 1, CHUNK_BYTES - 1],
+      ] as const) {
+        const into = Buffer.alloc(length);
+        const place = Math.floor(offset / CHUNK_BYTES);
+        await reader.read(place, offset % CHUNK_BYTES, into);
+        expect(into.equals(all.subarray(offset, offset + length))).toBe(true);
+      }
+    });
 
     test("verifies a chunk before its first part is handed out, and says what it has not", async () => {
       const { blobs, damage } = await open();
@@ -121,27 +104,6 @@ export function testBlobStore(name: string, make: () => Promise<BlobStoreUnderTe
       await reader.read(0, 0, into);
       expect(into.equals(Buffer.concat([good, damaged]))).toBe(true);
     });
-
-    test.for(HASHING)(
-      "finds a damaged chunk among others that are read with it, hashed %s",
-      async ([, hashPart]) => {
-        const { blobs, damage } = await open();
-        if (!blobs.chunks) return;
-        const all = randomBytes(4 * CHUNK_BYTES);
-        const chunks = [0, 1, 2, 3].map((place) =>
-          all.subarray(place * CHUNK_BYTES, (place + 1) * CHUNK_BYTES),
-        );
-        const digests: Digest[] = [];
-        for (const chunk of chunks) digests.push(await put(blobs, chunk));
-        await damage(digests[2]!, Buffer.alloc(CHUNK_BYTES, 1));
-        const reader = blobs.chunks(listOf(digests), hashPart);
-        const into = Buffer.alloc(all.length);
-        await expect(reader.read(0, 0, into)).rejects.toMatchObject({ code: "blob-corrupt" });
-        await put(blobs, chunks[2]!);
-        await reader.read(0, 0, into);
-        expect(into.equals(all)).toBe(true);
-      },
-    );
 
     test("says blob-missing for what was never put", async () => {
       const { blobs } = await open();

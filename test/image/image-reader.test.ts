@@ -1,11 +1,7 @@
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { BlobStore } from "../../src/engine/blobs.ts";
 import { ImageReader } from "../../src/image/image-reader.ts";
-import { importFile } from "../../src/image/import.ts";
 import { CHUNK_BYTES, type ChunkMap, digestOf, emptyMap, withChanges } from "../../src/image/map.ts";
-import { loadMap } from "../../src/image/stored-map.ts";
 import { digestOf as blobDigest, hexOf } from "../../src/store/blobs/digest.ts";
 import { folderBlobs } from "../../src/store/blobs/folder.ts";
 import { type MemoryBlobs, memoryBlobs } from "../../src/store/blobs/memory.ts";
@@ -58,37 +54,6 @@ describe("an image whose chunks are partly here", () => {
     overwriteInPack(path, digestOf(map, 1)!, Buffer.from("rotten"));
     await expect(read(reader, 0, content.length)).rejects.toMatchObject({ code: "blob-corrupt" });
   });
-});
-
-/** More than is hashed in this thread, and asked for by several at a time, as an NBD client does. */
-test("what nobody has verified is verified when it is read first, however much it is", async () => {
-  const REQUEST_BYTES = 4 * CHUNK_BYTES;
-  const path = scratchFolder();
-  const large = seeded(6).bytes(160 * REQUEST_BYTES);
-  const writer = folderBlobs(path);
-  writeFileSync(join(path, "large"), large);
-  const image = await importFile(writer, join(path, "large"));
-  writer.close?.();
-  for (const name of readdirSync(join(path, "packs")))
-    if (name.endsWith(".verified")) rmSync(join(path, "packs", name));
-  const blobs = folderBlobs(path);
-  onTestFinished(() => blobs.close?.());
-  const map = await loadMap(blobs, image);
-  const damaged = 150;
-  overwriteInPack(path, digestOf(map, damaged * 4 + 2)!, Buffer.from("rotten"));
-
-  const reader = new ImageReader(blobs, map);
-  const states = await Promise.allSettled(
-    Array.from({ length: 160 }, async (_, request) => {
-      const into = Buffer.alloc(REQUEST_BYTES);
-      await reader.fill(into, request * REQUEST_BYTES);
-      expect(into.equals(large.subarray(request * REQUEST_BYTES, (request + 1) * REQUEST_BYTES))).toBe(true);
-    }),
-  );
-  const failed = states.flatMap((state, request) =>
-    state.status === "rejected" ? [[request, state.reason]] : [],
-  );
-  expect(failed).toEqual([[damaged, expect.objectContaining({ code: "blob-corrupt" })]]);
 });
 
 interface Reading {

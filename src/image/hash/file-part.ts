@@ -1,7 +1,12 @@
 /** A part of an open file, read into memory. */
 import { readSync } from "node:fs";
-import type { FilePart } from "../../engine/blobs.ts";
 import { readFully } from "../../engine/read-fully.ts";
+
+export interface FilePart {
+  descriptor: number;
+  position: number;
+  length: number;
+}
 
 /** Fills `into`, at least as long, with zeros behind the part. Returns how much there was: less where the file ends. */
 export function fillHere(into: Uint8Array, { descriptor, position, length }: FilePart): number {

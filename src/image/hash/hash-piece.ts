@@ -1,10 +1,9 @@
 /** The digests of a piece: some chunks that lie together. */
 import { hash } from "node:crypto";
-import { MAX_HASHED_BYTES } from "../../engine/blobs.ts";
 import { CHUNK_BYTES } from "../map.ts";
 
-/** 1 MiB: what is read, hashed and put at a time. */
-export const PIECE_BYTES = MAX_HASHED_BYTES;
+/** 16 chunks, 1 MiB: what is read, hashed and put at a time. */
+export const PIECE_BYTES = 16 * CHUNK_BYTES;
 
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 

@@ -5,9 +5,8 @@
 import { availableParallelism } from "node:os";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { FilePart, HashPart } from "../../engine/blobs.ts";
-import { CHUNK_BYTES, DIGEST_BYTES } from "../map.ts";
-import { fill } from "./file-part.ts";
+import { DIGEST_BYTES } from "../map.ts";
+import { type FilePart, fill } from "./file-part.ts";
 import { hashPiece, PIECE_BYTES } from "./hash-piece.ts";
 import type { HashAnswer, HashedPiece, HashRequest } from "./protocol.ts";
 
@@ -26,8 +25,6 @@ export interface Hasher {
    * hashed. `filledBytes`: how much of the part there was. Rejects with what reading throws.
    */
   readAndHash(piece: Buffer, from: FilePart): Promise<{ filledBytes: number; digests: (Buffer | null)[] }>;
-  /** The same where only the digests are wanted. */
-  hashPart: HashPart;
 }
 
 /** `totalBytes`: how much there will be to hash, roughly. */
@@ -43,11 +40,6 @@ const HERE: Hasher = {
   async readAndHash(piece, from) {
     const filledBytes = await fill(piece, from);
     return { filledBytes, digests: hashPiece(piece) };
-  },
-  async hashPart(part) {
-    const piece = Buffer.allocUnsafe(part.length);
-    const filledBytes = await fill(piece, part);
-    return wholeChunks(hashPiece(piece), filledBytes);
   },
 };
 
@@ -65,18 +57,13 @@ class HashThreads implements Hasher {
   }
 
   async hash(piece: Buffer): Promise<(Buffer | null)[]> {
-    return digestsOf(await this.#least().ask(shared(piece)));
+    return digestsOf(await this.#least().ask(piece));
   }
 
   async readAndHash(piece: Buffer, from: FilePart) {
-    const hashed = await this.#least().ask({ ...shared(piece), from });
+    const hashed = await this.#least().ask(piece, from);
     return { filledBytes: hashed.filledBytes, digests: digestsOf(hashed) };
   }
-
-  readonly hashPart: HashPart = async (from) => {
-    const hashed = await this.#least().ask({ offset: 0, length: from.length, from });
-    return wholeChunks(digestsOf(hashed), hashed.filledBytes);
-  };
 
   #least(): HashThread {
     return this.#threads.reduce((a, b) => (b.waiting < a.waiting ? b : a));
@@ -109,13 +96,20 @@ class HashThread {
     return this.#asked.size;
   }
 
-  ask(what: Omit<HashRequest, "id">): Promise<HashedPiece> {
+  ask(piece: Buffer, from?: FilePart): Promise<HashedPiece> {
     if (this.#fault) return Promise.reject(this.#fault);
     const asked = Promise.withResolvers<HashedPiece>();
     const id = ++this.#lastId;
     if (this.#asked.size === 0) this.#worker.ref();
     this.#asked.set(id, asked);
-    this.#worker.postMessage({ id, ...what } satisfies HashRequest);
+    const { buffer: memory, byteOffset: offset, length } = piece;
+    this.#worker.postMessage({
+      id,
+      memory: memory as SharedArrayBuffer,
+      offset,
+      length,
+      ...(from && { from }),
+    } satisfies HashRequest);
     return asked.promise;
   }
 
@@ -126,18 +120,9 @@ class HashThread {
   }
 }
 
-function shared({ buffer, byteOffset: offset, length }: Buffer): Omit<HashRequest, "id"> {
-  return { memory: buffer as SharedArrayBuffer, offset, length };
-}
-
 function digestsOf({ digests, zeros }: HashedPiece): (Buffer | null)[] {
   const all = Buffer.from(digests.buffer, digests.byteOffset, digests.length);
   return Array.from({ length: all.length / DIGEST_BYTES }, (_, place) =>
     zeros.includes(place) ? null : all.subarray(place * DIGEST_BYTES, (place + 1) * DIGEST_BYTES),
   );
-}
-
-/** Without those that the file had no or not all bytes of. */
-function wholeChunks(digests: (Buffer | null)[], filledBytes: number): (Buffer | null)[] {
-  return digests.slice(0, Math.floor(filledBytes / CHUNK_BYTES));
 }

@@ -1,10 +1,9 @@
 /** What the hasher and its worker say to each other. The bytes are shared, not sent. */
-import type { FilePart } from "../../engine/blobs.ts";
+import type { FilePart } from "./file-part.ts";
 
 export interface HashRequest {
   id: number;
-  /** Absent: nobody else needs the bytes, which are the file's. */
-  memory?: SharedArrayBuffer;
+  memory: SharedArrayBuffer;
   offset: number;
   length: number;
   /** What to fill the memory with first; the rest of it becomes zeros. Absent: it is filled. */

@@ -2,17 +2,15 @@
 import { parentPort } from "node:worker_threads";
 import { DIGEST_BYTES } from "../map.ts";
 import { fillHere } from "./file-part.ts";
-import { hashPiece, PIECE_BYTES } from "./hash-piece.ts";
+import { hashPiece } from "./hash-piece.ts";
 import type { HashAnswer, HashRequest } from "./protocol.ts";
-
-const own = Buffer.allocUnsafeSlow(PIECE_BYTES);
 
 parentPort!.on("message", (request: HashRequest) => {
   parentPort!.postMessage(answerTo(request));
 });
 
 function answerTo({ id, memory, offset, length, from }: HashRequest): HashAnswer {
-  const piece = memory ? Buffer.from(memory, offset, length) : own.subarray(0, length);
+  const piece = Buffer.from(memory, offset, length);
   try {
     const filledBytes = from ? fillHere(piece, from) : length;
     const found = hashPiece(piece);

@@ -41,7 +41,7 @@ export function folderBlobs(path: string, options: FolderBlobsOptions = {}): Blo
     async get(digest) {
       return (isLoose(digest) ? undefined : await packs.get(digest)) ?? (await loose.get(digest));
     },
-    chunks: (digests, hashPart) => packs.chunks(digests, hashPart),
+    chunks: (digests) => packs.chunks(digests),
     async put(digest, data) {
       if (data.byteLength === CHUNK_BYTES) {
         if ((await packs.freshen(digest)) || freshenLooseChunk(digest)) return 0;

@@ -4,7 +4,7 @@
  * when its first bytes are wanted.
  */
 import type { Digest } from "../../engine/artifact.ts";
-import { CHUNK_BYTES, type ChunkReader, type HashPart, MAX_HASHED_BYTES } from "../../engine/blobs.ts";
+import { CHUNK_BYTES, type ChunkReader } from "../../engine/blobs.ts";
 import type { OpenPack, PackFiles } from "./pack-files.ts";
 import { DIGEST_BYTES } from "./slot-digests.ts";
 
@@ -20,8 +20,6 @@ export interface ChunkSource {
   locate(digest: Buffer): FoundChunk | undefined;
   /** Fills `into` with the whole chunk, verified. Throws TplError `blob-missing` or `blob-corrupt`. */
   readWhole(digest: Digest, into: Buffer): Promise<FoundChunk>;
-  /** What lies in the slot has that digest: somebody has hashed it. */
-  noteWhole(file: OpenPack, slot: number, digest: Buffer): void;
 }
 
 const PLACES_A_PAGE = 2048;
@@ -38,16 +36,14 @@ interface Page {
 export class PackedChunks implements ChunkReader {
   readonly #source: ChunkSource;
   readonly #digests: Buffer;
-  readonly #hashPart: HashPart | undefined;
   readonly #pages: (Page | undefined)[] = [];
   /** By place: those whose parts are wanted, being verified. */
   readonly #verifying = new Map<number, Promise<void>>();
   readonly #idleBuffers: Buffer[] = [];
 
-  constructor(source: ChunkSource, digests: Buffer, hashPart: HashPart | undefined) {
+  constructor(source: ChunkSource, digests: Buffer) {
     this.#source = source;
     this.#digests = digests;
-    this.#hashPart = hashPart;
   }
 
   read(place: number, offset: number, into: Buffer): Promise<void> | undefined {
@@ -97,9 +93,7 @@ export class PackedChunks implements ChunkReader {
 
   /** Verifies a chunk; how many bytes of `into` are filled then. After 0 it can be read. */
   async #verify(chunk: number, from: number, into: Buffer, at: number): Promise<number> {
-    const wanted = into.length - at;
-    if (from === 0 && wanted >= 2 * CHUNK_BYTES && (await this.#verifyTogether(chunk, wanted))) return 0;
-    if (from === 0 && wanted >= CHUNK_BYTES) {
+    if (from === 0 && into.length - at >= CHUNK_BYTES) {
       await this.#readWhole(chunk, into.subarray(at, at + CHUNK_BYTES));
       return CHUNK_BYTES;
     }
@@ -114,31 +108,6 @@ export class PackedChunks implements ChunkReader {
     }
     await verifying;
     return 0;
-  }
-
-  /**
-   * Verifies what lies side by side from a chunk on, of `length` bytes that are wanted, where it lies. False: the chunk
-   * is not known to be whole by that; why is for whoever reads it to find out.
-   */
-  async #verifyTogether(chunk: number, length: number): Promise<boolean> {
-    const found = this.#hashPart && this.#source.locate(this.#digestAt(chunk));
-    if (!found) return false;
-    const { file, slot } = found;
-    const whole = Math.floor(Math.min(length, MAX_HASHED_BYTES) / CHUNK_BYTES) * CHUNK_BYTES;
-    const part = { descriptor: file.descriptor, position: slot * CHUNK_BYTES, length: whole };
-    file.uses++;
-    try {
-      for (const [by, digest] of (await this.#hashPart!(part)).entries()) {
-        if (!digest) continue;
-        this.#source.noteWhole(file, slot + by, digest);
-        if (digest.equals(this.#digestAt(chunk + by))) this.#note(chunk + by, { file, slot: slot + by });
-      }
-    } catch {
-      return false; // whoever reads it in the other way meets the same error
-    } finally {
-      file.uses--;
-    }
-    return this.#fileOf(chunk) !== undefined;
   }
 
   async #readWhole(chunk: number, into: Buffer): Promise<void> {

@@ -7,13 +7,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest } from "../../engine/artifact.ts";
-import {
-  CHUNK_BYTES,
-  type Chunk,
-  type ChunkReader,
-  type HashPart,
-  type ListedBlob,
-} from "../../engine/blobs.ts";
+import { CHUNK_BYTES, type Chunk, type ChunkReader, type ListedBlob } from "../../engine/blobs.ts";
 import { readOnlyStore, storeFault, systemCode } from "../fault.ts";
 import { digestFromKey, hexOf } from "./digest.ts";
 import { FRESH_MS } from "./fresh.ts";
@@ -55,18 +49,14 @@ export class Packs implements ChunkSource {
   }
 
   /** As `BlobStore.chunks`. */
-  chunks(digests: Buffer, hashPart?: HashPart): ChunkReader {
-    return new PackedChunks(this, digests, hashPart);
+  chunks(digests: Buffer): ChunkReader {
+    return new PackedChunks(this, digests);
   }
 
   locate(digest: Buffer): FoundChunk | undefined {
     const place = this.#find(digest);
     const file = place && this.#use(place.pack);
     return file && { file, slot: place.slot };
-  }
-
-  noteWhole(file: OpenPack, slot: number, digest: Buffer): void {
-    noteWhole(file, slot, digest);
   }
 
   async readWhole(digest: Digest, into: Buffer): Promise<FoundChunk> {

@@ -6,7 +6,7 @@
  * A remote that is away or refuses makes what only it has `store-unreachable`; the caller can mostly do without.
  */
 import type { Digest } from "../../engine/artifact.ts";
-import type { BlobStore, HashPart } from "../../engine/blobs.ts";
+import type { BlobStore } from "../../engine/blobs.ts";
 import { TplError } from "../../engine/errors.ts";
 
 export interface TieredOptions {
@@ -46,9 +46,7 @@ export function tieredBlobs({ local, remote, uses }: TieredOptions): BlobStore {
       await use(digest, data);
       return data;
     },
-    ...(local.chunks && {
-      chunks: (digests: Buffer, hashPart?: HashPart) => local.chunks!(digests, hashPart),
-    }),
+    ...(local.chunks && { chunks: (digests: Buffer) => local.chunks!(digests) }),
     put: (digest, data) => local.put(digest, data),
     ...(local.chunkWriter && { chunkWriter: () => local.chunkWriter!() }),
     list: () => local.list(),
