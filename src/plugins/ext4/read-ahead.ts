@@ -7,6 +7,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { TplError } from "../../engine/errors.ts";
 import { inParallel } from "../../engine/in-parallel.ts";
 import type { Disk } from "../../engine/plugin/disk.ts";
+import { readFully } from "../../engine/read-fully.ts";
 import { CHUNK_BYTES } from "../../image/map.ts";
 import { type ByteRange, metadataRanges } from "./tree/metadata.ts";
 import { atMost } from "./tree/volume.ts";
@@ -65,13 +66,9 @@ async function readMetadata(path: string, signal: AbortSignal | undefined): Prom
   }
 }
 
-async function readInto(file: FileHandle, offset: number, into: Buffer): Promise<Buffer> {
-  for (let done = 0; done < into.length; ) {
-    const { bytesRead } = await file.read(into, done, into.length - done, offset + done);
-    if (bytesRead === 0) return into.subarray(0, done);
-    done += bytesRead;
-  }
-  return into;
+/** Fewer bytes than `into` has, where the file ends. */
+async function readInto({ fd }: FileHandle, offset: number, into: Buffer): Promise<Buffer> {
+  return into.subarray(0, await readFully(fd, into, offset));
 }
 
 /**
