@@ -59,8 +59,6 @@ async function section(plugin: Plugin, step: StepType): Promise<string> {
 
 function kindOf(step: StepType): string {
   if (step.kind === "resource") return "A resource: held while its consumers run, never cached.";
-  if (typeof step.reproducible === "function")
-    return "Reproducible or not, depending on what its inputs stand for when planning.";
   return step.reproducible === false
     ? "Not reproducible: two runs may differ in bytes."
     : "Reproducible: the same inputs make the same bytes.";

@@ -73,8 +73,7 @@ function portLines(title: string, ports: Ports): string[] {
   return rows.length === 0 ? [] : [`  ${title}`, ...table(rows).map((line) => `    ${line}`)];
 }
 
-function reproducibleText({ reproducible = true }: Pick<StepType, "reproducible">): "yes" | "no" | "depends" {
-  if (typeof reproducible === "function") return "depends";
+function reproducibleText({ reproducible = true }: Pick<StepType, "reproducible">): "yes" | "no" {
   return reproducible ? "yes" : "no";
 }
 

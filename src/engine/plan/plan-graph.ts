@@ -10,7 +10,6 @@ import { criticalPath } from "../graph/critical-path.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import { explainMiss } from "../key/explain.ts";
 import type { KeyPreimage, Known } from "../key/preimage.ts";
-import { isReproducible } from "../plugin/step.ts";
 import type { EngineStore } from "../store.ts";
 import type { Diagnostic } from "../template/diagnostic.ts";
 import { type EvaluateOptions, type Evaluation, evaluate, inputsKnown, stepTypeOf } from "./evaluate.ts";
@@ -103,10 +102,7 @@ async function fateOf(
   }
   const { key, preimage, record, resolved, unreachable } = evaluation;
   const { type } = await stepTypeOf(node, options.types);
-  const marks = {
-    ...(type.note ? { note: type.note(resolved) } : {}),
-    ...(isReproducible(type, resolved) ? {} : UNREPRODUCIBLE),
-  };
+  const marks = type.note ? { note: type.note(resolved) } : {};
   // Not of a hit, of which nothing is needed any more: in a large graph all preimages are too much to keep.
   if (!record) evaluations.set(node.id, evaluation);
   if (node.kind === "resource") {

@@ -37,8 +37,8 @@ interface StepBase<I extends Ports, O extends Ports> {
   platform?: readonly ("arch" | "kernel")[];
   /** Error codes of its own and when each comes, for people: what the step's documentation lists. */
   failures?: Readonly<Record<string, string>>;
-  /** False: two runs may differ in bytes (a VM ran). Default true. Where it depends on what `resolve` returned: a function. */
-  reproducible?: boolean | ((resolved: Record<string, Json>) => boolean);
+  /** False: two runs may differ in bytes (a VM ran). Default true. */
+  reproducible?: boolean;
   /**
    * Resolves mutable inputs (host files, archive dates) when planning. What it returns stands in the key and
    * comes back to `run` as `step.resolved`. It must read the world through `plan` alone, which remembers.
@@ -65,12 +65,6 @@ export interface ResourceStepType<I extends Ports = Ports, O extends Ports = Por
 }
 
 export type StepType = ArtifactStepType | ResourceStepType;
-
-/** Whether two runs of a step give the same bytes; `resolved` is what `resolve` returned for its inputs. */
-export function isReproducible(type: StepType, resolved: Record<string, Json>): boolean {
-  const { reproducible = true } = type;
-  return typeof reproducible === "function" ? reproducible(resolved) : reproducible;
-}
 
 /** A step that makes artifacts. The types of `run` follow from the schemas. */
 export function defineStep<I extends Ports, O extends Ports>(

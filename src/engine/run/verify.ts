@@ -8,7 +8,6 @@ import type { Graph, GraphNode } from "../graph/graph.ts";
 import type { Known } from "../key/preimage.ts";
 import { type EvaluateOptions, type Evaluation, evaluate, stepTypeOf } from "../plan/evaluate.ts";
 import type { Plan } from "../plan/plan.ts";
-import { isReproducible } from "../plugin/step.ts";
 import { NodeBuilder } from "./build-node.ts";
 import { type ErrorData, errorData } from "./error-data.ts";
 import { LazyServices } from "./lazy-services.ts";
@@ -109,7 +108,7 @@ class Rebuilding implements AsyncDisposable {
       if (stored?.kind !== "artifact") throw new Error(`bug: ${id} is to be verified and was never built`);
       const { resolved, refs } = await this.#evaluate(node);
       const { type } = await stepTypeOf(node, this.#options.types);
-      if (!isReproducible(type, resolved)) return { ...about(), status: "not-reproducible" };
+      if (type.reproducible === false) return { ...about(), status: "not-reproducible" };
       const resources = await this.#leases.hold(node);
       const rebuilt = await this.#builder.run(node, { known: this.#known, resources, resolved, refs });
       const outputs = differing(stored.outputs, rebuilt.outputs);
