@@ -59,7 +59,7 @@ export function diskHostServices(options: DiskHostOptions): StartServices {
         const info = await host.request({ op: "open", node, options: diskOptions });
         const { disk } = info;
         return {
-          disk: remoteDisk(host, info, diskOptions, storing),
+          disk: remoteDisk(host, info, storing),
           async close(signal) {
             await host.request({ op: "close", disk }, signal).catch(unlessDead);
           },

@@ -148,12 +148,13 @@ export class DiskHost {
     };
     const served = await openServedDisk(name, node, options, around);
     this.#disks.set(disk, served);
-    const { exportName, view } = served;
+    const { exportName, keepsRead, view } = served;
     return {
       disk,
       sizeBytes: view.sizeBytes,
       socketPath,
       exportName,
+      keepsRead,
       ...(port === undefined ? {} : { port }),
     };
   }

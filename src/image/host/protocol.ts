@@ -73,6 +73,8 @@ export interface OpenedDiskInfo {
   sizeBytes: number;
   socketPath: string;
   exportName: string;
+  /** As in `Disk`. */
+  keepsRead: boolean;
   port?: number;
 }
 

@@ -1,22 +1,17 @@
 /** A disk as a step sees it: each method is a request to the disk host. */
-import type { Disk, OpenDiskOptions } from "../../engine/plugin/disk.ts";
+import type { Disk } from "../../engine/plugin/disk.ts";
 import type { StoringOptions } from "../../engine/run/services.ts";
 import type { HostProcess } from "./host-process.ts";
 import type { OpenedDiskInfo } from "./protocol.ts";
 
 /** `storing`: of a `seal`. */
-export function remoteDisk(
-  host: HostProcess,
-  info: OpenedDiskInfo,
-  { usedBy, backing }: OpenDiskOptions,
-  storing: StoringOptions = {},
-): Disk {
-  const { disk, sizeBytes, socketPath, exportName, port } = info;
+export function remoteDisk(host: HostProcess, info: OpenedDiskInfo, storing: StoringOptions = {}): Disk {
+  const { disk, sizeBytes, socketPath, exportName, keepsRead, port } = info;
   return {
     sizeBytes,
-    keepsRead: usedBy === "tools" && backing !== "file",
     socketPath,
     exportName,
+    keepsRead,
     ...(port === undefined ? {} : { port }),
     uri: `nbd+unix:///${encodeURIComponent(exportName)}?socket=${encodeURI(socketPath)}`,
     async read(offset, bytes) {

@@ -152,6 +152,11 @@ export class ServedDisk {
     this.#attachments = new Attachments(around.journal, node, around.ending);
   }
 
+  /** Whether the kernel keeps what was read of its file: not where anyone else may write to the disk meanwhile. */
+  get keepsRead(): boolean {
+    return this.#usedBy === "tools" && !(this.view instanceof RawContent);
+  }
+
   /** By how many bytes the store has grown through sealing it. */
   get addedBytes(): number {
     return this.#addedBytes();
@@ -263,7 +268,7 @@ export class ServedDisk {
         uri,
         path,
         readOnly: this.view.readOnly,
-        keepsCache: this.#usedBy === "tools",
+        keepsCache: this.keepsRead,
         signal: this.#around.ending,
       }),
     );
