@@ -23,7 +23,10 @@ export interface ConcludeOptions {
   store: Pick<EngineStore, "readOnly" | "refs" | "runs">;
   /** Names (`NAME:TAG`) that a successful run's outputs are given. */
   tags?: readonly string[];
-  /** As in `ExecuteOptions`. */
+  /**
+   * Called with a successful run's record, which the store has by then: what was built is to be had elsewhere too.
+   * Returns what came of it, undefined where there was nothing to do; it does not make the run another one.
+   */
   upload?(
     record: RunRecord,
     onProgress: (progress: UploadProgress) => void,
@@ -31,7 +34,7 @@ export interface ConcludeOptions {
   emit(event: Unstamped<RunEvent>): void;
 }
 
-export type UploadProgress = Omit<RunEvent & { type: "upload-progress" }, "type" | "at">;
+type UploadProgress = Omit<RunEvent & { type: "upload-progress" }, "type" | "at">;
 
 export async function conclude(ended: Ended, options: ConcludeOptions): Promise<RunRecord> {
   const { store, emit } = options;

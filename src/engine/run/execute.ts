@@ -12,7 +12,7 @@ import { rememberBuilt } from "../plan/history.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { RecordsInUse } from "../store.ts";
 import { type Built, NodeBuilder } from "./build-node.ts";
-import { conclude, type UploadProgress } from "./conclude.ts";
+import { type ConcludeOptions, conclude } from "./conclude.ts";
 import { Damage } from "./damage.ts";
 import { errorData } from "./error-data.ts";
 import type { RunEvent, Unstamped } from "./event.ts";
@@ -20,13 +20,13 @@ import { JobSlots } from "./job-slots.ts";
 import { LazyServices } from "./lazy-services.ts";
 import { Leases } from "./leases.ts";
 import { mayRun, type NodeState, NodeStates } from "./node-state.ts";
-import type { CacheRecord, NodeResult, NodeStatus, Placement, RunRecord, UploadOutcome } from "./record.ts";
+import type { CacheRecord, NodeResult, NodeStatus, Placement, RunRecord } from "./record.ts";
 import { newRunId } from "./run-id.ts";
 import type { CleanupFailure } from "./scope.ts";
 import type { StartServices } from "./services.ts";
 import { cancelled, prepareTools } from "./tool.ts";
 
-export interface ExecuteOptions extends EvaluateOptions {
+export interface ExecuteOptions extends EvaluateOptions, Pick<ConcludeOptions, "upload" | "tags"> {
   startServices: StartServices;
   /** Aborting it cancels the build; cleanup still runs to its end. */
   signal: AbortSignal;
@@ -37,16 +37,6 @@ export interface ExecuteOptions extends EvaluateOptions {
   onEvent?(event: RunEvent): void;
   /** Called with a failed node while everything it took is still there; cleanup waits for it. */
   onError?(node: string, error: unknown): Promise<void>;
-  /**
-   * Called with a successful run's record, which the store has by then: what was built is to be had elsewhere too.
-   * Returns what came of it, undefined where there was nothing to do; it does not make the run another one.
-   */
-  upload?(
-    record: RunRecord,
-    onProgress: (progress: UploadProgress) => void,
-  ): Promise<UploadOutcome | undefined>;
-  /** Names (`NAME:TAG`) that a successful run's outputs are given. */
-  tags?: readonly string[];
   /** Host name for records. */
   host?: string;
   run?: string;
