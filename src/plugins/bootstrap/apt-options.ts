@@ -4,7 +4,13 @@
  */
 import type { StepContext } from "../../engine/plugin/context.ts";
 
-const REACH = /^(Acquire::(http|https|ftp|Retries|ForceIPv[46])\b|Dir::Etc::netrc)/;
+/**
+ * What of apt's configuration says how archives are reached, and whether one that has not been renewed in time (a frozen
+ * mirror, a snapshot) will do; the rest (hooks, cleaning) is the machine's own affair.
+ */
+const ACQUIRE =
+  /^Acquire::(http|https|ftp|Retries|ForceIPv[46]|Check-Valid-Until|Check-Date|Max-FutureTime)\b/;
+const CREDENTIALS = /^Dir::Etc::netrc/;
 
 /** Content of an apt.conf; empty where the machine has nothing to hand on. */
 export async function aptReachOptions(step: Pick<StepContext, "tool">): Promise<string> {
@@ -12,11 +18,20 @@ export async function aptReachOptions(step: Pick<StepContext, "tool">): Promise<
   return reachOptions(stdout);
 }
 
+/** Lines of the output of `apt-config dump`, of what is set. */
+export function acquireOptions(dump: string): string[] {
+  return linesOf(dump, ACQUIRE);
+}
+
 /** Picks from the output of `apt-config dump`. Paths below apt's own folder become absolute. */
 export function reachOptions(dump: string): string {
-  const lines = dump.split("\n").filter((line) => REACH.test(line) && !line.endsWith(' "";'));
+  const lines = [...linesOf(dump, ACQUIRE), ...linesOf(dump, CREDENTIALS)];
   const absolute = lines.map((line) =>
     line.replace(/^(Dir::Etc::netrc(?:parts)?) "(?!\/)(.*)";$/, '$1 "/etc/apt/$2";'),
   );
   return absolute.map((line) => `${line}\n`).join("");
+}
+
+function linesOf(dump: string, wanted: RegExp): string[] {
+  return dump.split("\n").filter((line) => wanted.test(line) && !line.endsWith(' "";'));
 }

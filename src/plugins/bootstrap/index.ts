@@ -2,6 +2,7 @@
 import { definePlugin } from "../../engine/plugin/plugin.ts";
 import { debian } from "./debian.ts";
 
+export { acquireOptions } from "./apt-options.ts";
 export { type Archive, archiveDate } from "./archive.ts";
 
 export default definePlugin({

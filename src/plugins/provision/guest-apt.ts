@@ -6,6 +6,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StepContext } from "../../engine/plugin/context.ts";
 import { USER_NETWORK } from "../../vm/init-script.ts";
+import { acquireOptions } from "../bootstrap/index.ts";
 import { GUEST_FOLDER } from "./boot-scripts.ts";
 
 /** A path below the guest's folder, to its content. */
@@ -14,9 +15,6 @@ export type GuestFiles = Map<string, string | Buffer>;
 const HOST_FOLDER = "/etc/apt";
 const GUEST_APT = `${GUEST_FOLDER}/apt`;
 const CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
-
-/** What of apt's configuration says how archives are reached; the rest (hooks, cleaning) is this machine's own affair. */
-const REACH = /^Acquire::(http|https|ftp|Retries|ForceIPv[46]|Check-Valid-Until|Check-Date|Max-FutureTime)\b/;
 
 /**
  * `apt/sources.list.d` and the like, and two configurations for `APT_CONFIG`: `apt/host.conf` uses them,
@@ -44,9 +42,7 @@ APT::Sandbox::User "root";
 
 /** Picks from `apt-config dump`. A proxy on this machine is the gateway for the guest. */
 export function guestReach(dump: string): string {
-  return dump
-    .split("\n")
-    .filter((line) => REACH.test(line) && !line.endsWith(' "";'))
+  return acquireOptions(dump)
     .map((line) => `${line.replace(/\/\/(localhost|127\.0\.0\.1)(?=[:/"])/, `//${USER_NETWORK.gateway}`)}\n`)
     .join("");
 }

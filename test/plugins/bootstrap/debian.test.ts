@@ -66,6 +66,7 @@ describe("the machine's apt", () => {
       'Acquire::https::CAInfo "/etc/ssl/ca.pem";',
       'Acquire::IndexTargets::deb::Packages::Optional "0";',
       'Acquire::Retries "3";',
+      'Acquire::Check-Valid-Until "false";',
       'Dir::Etc::netrc "auth.conf";',
       'Dir::Etc::netrcparts "/etc/apt/auth.conf.d";',
       'DPkg::Post-Invoke:: "rm -f x";',
@@ -74,6 +75,7 @@ describe("the machine's apt", () => {
       'Acquire::http::Proxy "http://proxy:3128";',
       'Acquire::https::CAInfo "/etc/ssl/ca.pem";',
       'Acquire::Retries "3";',
+      'Acquire::Check-Valid-Until "false";',
       'Dir::Etc::netrc "/etc/apt/auth.conf";',
       'Dir::Etc::netrcparts "/etc/apt/auth.conf.d";',
     ]);
