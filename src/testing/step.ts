@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
 import type { Artifact, ImageArtifact, Json } from "../engine/artifact.ts";
+import { ToolError } from "../engine/errors.ts";
 import { planContext } from "../engine/plan/plan-context.ts";
 import type { Finding, StepContext } from "../engine/plugin/context.ts";
 import type { InputIssue, StepType } from "../engine/plugin/step.ts";
@@ -118,6 +119,8 @@ export async function stepBench(options: StepBenchOptions = {}): Promise<StepBen
     }
     try {
       return checkedOutputs(type, await type.run(step as never)) as O;
+    } catch (error) {
+      throw withLastLines(error);
     } finally {
       await closeAll([scope]);
     }
@@ -163,4 +166,11 @@ async function closeAll(scopes: Scope[]): Promise<void> {
 
 function checkedOutputs(type: StepType, outputs: Record<string, unknown>): Record<string, Artifact> {
   return z.strictObject(type.outputs).parse(outputs) as Record<string, Artifact>;
+}
+
+/** Test runners show an error's message alone, and what a tool failed with is in what it said last. */
+function withLastLines(error: unknown): unknown {
+  if (error instanceof ToolError && error.lastLines.length > 0)
+    error.message += `:\n${error.lastLines.join("\n")}`;
+  return error;
 }
