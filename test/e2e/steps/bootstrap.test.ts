@@ -33,8 +33,8 @@ it("bootstrap/debian makes the same root on another day, whole, with nothing of 
   // An archive that is renewed every week is out of date then, unless the machine's apt does not mind.
   const aptConf = join(bench.folder, "apt.conf");
   writeFileSync(aptConf, 'Acquire::Check-Valid-Until "false";\n');
-  for (const [name, value] of Object.entries({ ...anotherDay(30), APT_CONFIG: aptConf }))
-    vi.stubEnv(name, value);
+  await using later = await anotherDay(30);
+  for (const [name, value] of Object.entries({ ...later.env, APT_CONFIG: aptConf })) vi.stubEnv(name, value);
   try {
     expect((await bench.run<Made>(debian, inputs)).image).toEqual(image);
   } finally {
