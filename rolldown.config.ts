@@ -67,6 +67,7 @@ export default defineConfig([
   { ...inOneFile("engine/execa"), external: [] },
   inOneFile("image/host/client"),
   inOneFile("image/host/main"),
+  inOneFile("image/host/reader-thread"),
   inOneFile("store/blobs/host-blobs"),
   page("main"),
   page("overview"),

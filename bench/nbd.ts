@@ -24,6 +24,7 @@ import {
   serveNbdkit,
   serveNbdkitCow,
   serveOurs,
+  serveOursToRead,
   serveQemuNbd,
 } from "./nbd/servers.ts";
 import { primeMemory } from "./primed-memory.ts";
@@ -50,9 +51,13 @@ const ours: Serve = (work, { store, image }) => serveOurs(work, { store, image, 
 const oursUnverified: Serve = async (work, content) => {
   const packs = join(content.store, "packs");
   for (const name of await readdir(packs)) if (name.endsWith(".verified")) await rm(join(packs, name));
-  return ours(work, content);
+  return serveOursToRead(work, content);
 };
-const readers: Record<string, Serve> = { tplgraph: ours, nbdkit: serveNbdkit, "qemu-nbd": serveQemuNbd };
+const readers: Record<string, Serve> = {
+  tplgraph: serveOursToRead,
+  nbdkit: serveNbdkit,
+  "qemu-nbd": serveQemuNbd,
+};
 const unverifiedReaders: Record<string, Serve> = { ...readers, tplgraph: oursUnverified };
 const writers: Record<string, Serve> = { tplgraph: ours, nbdkit: serveNbdkitCow };
 

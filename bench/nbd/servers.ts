@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ImageArtifact } from "../../src/engine/artifact.ts";
+import type { ReadServerArguments } from "./read-server.ts";
 import type { ViewServerArguments } from "./view-server.ts";
 
 /** One and the same content, as each server has it. */
@@ -37,15 +38,7 @@ export async function serveOurs(
   const folder = await mkdtemp(join(work, "ours-"));
   const socket = join(folder, "socket");
   const given: ViewServerArguments = { ...content, socket, overlay: join(folder, "overlay") };
-  const script = join(import.meta.dirname, "view-server.ts");
-  const args = [...process.execArgv, script, JSON.stringify(given)];
-  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  const answer = async (): Promise<string> => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error("our server has ended");
-    return value;
-  };
+  const { child, answer } = startOurs("view-server.ts", given);
   const ask = (question: string) => {
     child.stdin.write(`${question}\n`);
     return answer();
@@ -62,6 +55,33 @@ export async function serveOurs(
       await rm(folder, { recursive: true });
     },
   };
+}
+
+/** Without writing: by the disk host, and its threads. */
+export async function serveOursToRead(_work: string, { store, image }: Content): Promise<Server> {
+  const { child, answer } = startOurs("read-server.ts", { store, image } satisfies ReadServerArguments);
+  const uri = await answer();
+  return {
+    uri,
+    processorSeconds: () => childrenOf(child.pid!).reduce((sum, pid) => sum + processorSeconds(pid), 0),
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      await gone(child);
+    },
+  };
+}
+
+/** A script beside this one, and what it prints line by line. */
+function startOurs(script: string, given: unknown) {
+  const args = [...process.execArgv, join(import.meta.dirname, script), JSON.stringify(given)];
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const answer = async (): Promise<string> => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error("our server has ended");
+    return value;
+  };
+  return { child, answer };
 }
 
 export function serveNbdkit(work: string, { raw }: Content): Promise<Server> {
@@ -112,6 +132,12 @@ async function listening(child: ChildProcess, socket: string): Promise<void> {
 
 async function gone(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+}
+
+/** `/proc/PID/task/TID/children` in proc(5): what the process's first thread started. */
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.split(" ").filter(Boolean).map(Number);
 }
 
 /** `utime` and `stime` in proc(5), in hundredths of a second. */

@@ -53,7 +53,8 @@ async function serve(cli: Cli, flags: ServeFlags, refs: readonly string[]): Prom
     async open(step, images) {
       const disks: Disk[] = [];
       for (const [place, image] of images.entries()) {
-        const options = { image, readOnly, exportName: refs[place]! };
+        const parallel = readOnly && path !== undefined;
+        const options = { image, readOnly, parallel, exportName: refs[place]! };
         disks.push(await step.openDisk(place === 0 && port !== undefined ? { ...options, port } : options));
       }
       const [first] = disks;

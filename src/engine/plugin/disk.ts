@@ -12,6 +12,11 @@ export interface OpenDiskOptions {
   readOnly?: boolean;
   /** What NBD clients know it by, which no other disk of the run has; default: a name that is given to it. */
   exportName?: string;
+  /**
+   * Served by several threads: for many clients, or one that reads over several connections. Only of an `image`, and
+   * `readOnly`; at a `port` there is one.
+   */
+  parallel?: boolean;
   /** From this disk on, the run's disks are served at this port of 127.0.0.1 too. 0: at any that is free. */
   port?: number;
   /**

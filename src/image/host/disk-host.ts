@@ -9,9 +9,10 @@ import { TplError } from "../../engine/errors.ts";
 import { sha256 } from "../../engine/key/canonical.ts";
 import { becomes } from "../attach/waiting.ts";
 import { importFile } from "../import.ts";
-import { NbdServer } from "../nbd/server.ts";
 import { identityOf, thisMachine } from "../process/identity.ts";
+import { openBlobs } from "./blobs-origin.ts";
 import { countedBlobs } from "./counted-blobs.ts";
+import { DiskServer } from "./disk-server.ts";
 import { toMessage } from "./error-message.ts";
 import { JournalFile } from "./journal-file.ts";
 import type { BlobsOrigin, HostAnswers, HostRequest } from "./protocol.ts";
@@ -115,7 +116,7 @@ export class DiskHost {
       process: engine,
       host: identityOf(process.pid)!,
     });
-    this.#run = { journal, folders, blobs: opened };
+    this.#run = { journal, folders, blobs: opened, origin: blobs };
     makeRunFolders(folders, journal);
     return { runFolder: folders.scratchLink };
   }
@@ -131,24 +132,28 @@ export class DiskHost {
 
   async #open({ node, options }: HostRequest & { op: "open" }): Promise<HostAnswers["open"]> {
     const run = this.#started();
-    const { journal, blobs, folders } = run;
-    run.server ??= listen(`${folders.short}/nbd.sock`, this.#log);
-    const { server, socketPath } = await run.server;
+    const { journal, blobs, origin, folders } = run;
+    run.server ??= DiskServer.listen({
+      socketPath: `${folders.short}/nbd.sock`,
+      blobs,
+      origin,
+      log: this.#log,
+    });
+    const server = await run.server;
     const disk = ++this.#lastDisk;
     const name = `d${disk}`;
-    const port = options.port === undefined ? undefined : await listenAt(server, options.port);
+    const port = options.port === undefined ? undefined : await server.listenAt(options.port);
     const around = {
       blobs,
       journal,
       server,
       folders,
-      socketPath,
       ending: this.#ending.signal,
       log: this.#log,
     };
     const served = await openServedDisk(name, node, options, around);
     this.#disks.set(disk, served);
-    const { exportName, keepsRead, view } = served;
+    const { exportName, socketPath, keepsRead, view } = served;
     return {
       disk,
       sizeBytes: view.sizeBytes,
@@ -169,24 +174,24 @@ export class DiskHost {
   ): Promise<HostAnswers["seal"]> {
     const served = this.#disk(disk);
     const artifact = await served.seal({ signal, ...(sizeBytes === undefined ? {} : { sizeBytes }) });
-    this.#forget(disk);
+    await this.#forget(disk);
     return { artifact, addedBytes: served.addedBytes };
   }
 
   async #stats(disk: number): Promise<HostAnswers["stats"]> {
-    const { view } = this.#disk(disk);
-    const fault = view.fault()?.message;
-    return { ...view.stats(), ...(fault === undefined ? {} : { fault }) };
+    const served = this.#disk(disk);
+    const fault = await served.fault();
+    return { ...(await served.stats()), ...(fault && { fault: fault.message }) };
   }
 
   async #fault(disk: number): Promise<HostAnswers["fault"]> {
-    const fault = this.#disks.get(disk)?.view.fault() ?? this.#faults.get(disk);
+    const fault = (await this.#disks.get(disk)?.fault()) ?? this.#faults.get(disk);
     return fault ? toMessage(fault) : null;
   }
 
   async #close(disk: number): Promise<null> {
     await this.#disks.get(disk)?.close();
-    this.#forget(disk);
+    await this.#forget(disk);
     return null;
   }
 
@@ -250,10 +255,10 @@ export class DiskHost {
     }
   }
 
-  #forget(disk: number): void {
+  async #forget(disk: number): Promise<void> {
     const served = this.#disks.get(disk);
     if (!served) return;
-    this.#faults.set(disk, served.view.fault());
+    this.#faults.set(disk, await served.fault());
     this.#disks.delete(disk);
   }
 
@@ -273,36 +278,10 @@ interface StartedRun {
   journal: JournalFile;
   folders: RunFolders;
   blobs: BlobStore;
+  /** Where they are from. */
+  origin: BlobsOrigin;
   /** From the first disk on. */
-  server?: Promise<{ server: NbdServer; socketPath: string }>;
-}
-
-async function openBlobs(origin: BlobsOrigin): Promise<BlobStore> {
-  const module = await import(origin.module);
-  const open = module[origin.open];
-  if (typeof open !== "function") throw new Error(`bug: ${origin.module} exports no function ${origin.open}`);
-  return await open(...origin.arguments);
-}
-
-async function listen(socketPath: string, log: (line: string) => void) {
-  const server = new NbdServer({ log, trace: log });
-  await server.listen(socketPath);
-  return { server, socketPath };
-}
-
-/** Returns the port. */
-async function listenAt(server: NbdServer, port: number): Promise<number> {
-  try {
-    await server.listen({ port });
-  } catch (cause) {
-    throw new TplError({
-      code: "port-in-use",
-      message: `cannot listen on port ${port} of 127.0.0.1: ${cause instanceof Error ? cause.message : cause}`,
-      hint: "choose another, or 0 for any that is free",
-      cause,
-    });
-  }
-  return server.port!;
+  server?: Promise<DiskServer>;
 }
 
 function toNull(): null {

@@ -13,14 +13,15 @@ import { mountDevice, unmountFlushed } from "../attach/mount.ts";
 import { attachNbdfuse } from "../attach/nbdfuse.ts";
 import { becomes } from "../attach/waiting.ts";
 import { emptyMap } from "../map.ts";
-import type { NbdServer } from "../nbd/server.ts";
 import { holderNames } from "../process/run-processes.ts";
 import type { SealOptions } from "../seal.ts";
 import { loadMap } from "../stored-map.ts";
-import { openView } from "../view.ts";
+import { openView, type ViewStats } from "../view.ts";
 import { attachKernelNbd } from "./attach-kernel-nbd.ts";
 import { Attachments } from "./attachments.ts";
 import { countedBlobs } from "./counted-blobs.ts";
+import type { DiskServer } from "./disk-server.ts";
+import { fromMessage } from "./error-message.ts";
 import type { JournalFile } from "./journal-file.ts";
 import { type DiskContent, openRawContent, RawContent } from "./raw-content.ts";
 import type { RunFolders } from "./run-folders.ts";
@@ -37,9 +38,8 @@ const DIGEST_PIECE_BYTES = 1024 * 1024;
 export interface DiskSurroundings {
   blobs: BlobStore;
   journal: JournalFile;
-  server: NbdServer;
+  server: DiskServer;
   folders: RunFolders;
-  socketPath: string;
   /** Aborted when the run is gone: what is being attached is no longer wanted. */
   ending: AbortSignal;
   log(line: string): void;
@@ -52,22 +52,29 @@ export async function openServedDisk(
   around: DiskSurroundings,
 ): Promise<ServedDisk> {
   const sizeBytes = sizeOf(options);
+  if (options.parallel && !(options.readOnly && options.image))
+    throw new Error("bug: several threads serve only an image, and only for reading");
   if (options.backing === "file") return await openRawDisk(name, node, { ...options, sizeBytes }, around);
   const { blobs, addedBytes } = countedBlobs(around.blobs);
   const map = options.image ? await loadMap(blobs, options.image) : emptyMap(sizeBytes);
   const overlayPath = `${around.folders.scratch}/${name}.overlay`;
   const { readOnly = false, exportName = name } = options;
+  const { server } = around;
+  const socketPath = options.parallel ? await server.startThreads() : server.socketPath;
   const overlay = around.journal.take(node, { kind: "file", path: overlayPath });
-  const exported = around.journal.take(node, {
-    kind: "export",
-    socketPath: around.socketPath,
-    name: exportName,
-  });
+  const exported = around.journal.take(node, { kind: "export", socketPath, name: exportName });
   const view = await openView({ blobs, map, sizeBytes, overlayPath, readOnly });
   const { usedBy = "anyone" } = options;
-  around.server.addExport(exportName, usedBy === "tools" ? exportForTools(view) : view);
+  server.addExport(exportName, usedBy === "tools" ? exportForTools(view) : view);
   const entries = [overlay, exported];
-  return new ServedDisk({ name, exportName, node, view, usedBy, entries, around, addedBytes });
+  const parts = { name, exportName, socketPath, node, view, usedBy, entries, around, addedBytes };
+  const served = new ServedDisk(parts);
+  if (options.parallel)
+    await server.share({ name: exportName, image: options.image!, sizeBytes }).catch(async (error) => {
+      await served.close();
+      throw error;
+    });
+  return served;
 }
 
 async function openRawDisk(
@@ -93,6 +100,7 @@ async function openRawDisk(
   return new ServedDisk({
     name,
     exportName: name,
+    socketPath: around.server.socketPath,
     node,
     view,
     usedBy: "tools",
@@ -114,6 +122,8 @@ function sizeOf({ image, sizeBytes = image?.bytes }: OpenDiskOptions): number {
 interface DiskParts {
   name: string;
   exportName: string;
+  /** Where clients connect. */
+  socketPath: string;
   node: string;
   view: DiskContent;
   usedBy: "anyone" | "tools";
@@ -127,6 +137,7 @@ export class ServedDisk {
   /** In the names of its files. */
   readonly name: string;
   readonly exportName: string;
+  readonly socketPath: string;
   readonly view: DiskContent;
   readonly #node: string;
   readonly #usedBy: DiskParts["usedBy"];
@@ -140,9 +151,11 @@ export class ServedDisk {
   #deviceIsGiven = false;
   #isClosed = false;
 
-  constructor({ name, exportName, node, view, usedBy, entries, around, addedBytes }: DiskParts) {
+  constructor(parts: DiskParts) {
+    const { name, exportName, socketPath, node, view, usedBy, entries, around, addedBytes } = parts;
     this.name = name;
     this.exportName = exportName;
+    this.socketPath = socketPath;
     this.view = view;
     this.#node = node;
     this.#usedBy = usedBy;
@@ -160,6 +173,21 @@ export class ServedDisk {
   /** By how many bytes the store has grown through sealing it. */
   get addedBytes(): number {
     return this.#addedBytes();
+  }
+
+  /** Of all threads that serve it. */
+  async stats(): Promise<ViewStats> {
+    const stats = this.view.stats();
+    const { readBytes } = await this.#around.server.reads(this.exportName);
+    return { ...stats, readBytes: stats.readBytes + readBytes };
+  }
+
+  /** Why requests failed, as `CowView.fault`, in any of the threads that serve it. */
+  async fault(): Promise<Error | undefined> {
+    const fault = this.view.fault();
+    if (fault) return fault;
+    const { fault: elsewhere } = await this.#around.server.reads(this.exportName);
+    return elsewhere && fromMessage(elsewhere);
   }
 
   async read(offset: number, bytes: number): Promise<Buffer> {
@@ -262,7 +290,7 @@ export class ServedDisk {
     const path = this.#path("img");
     // An empty file to mount over; not touched again, since from then on it is a file system served from here.
     writeFileSync(path, "", { flag: "wx", mode: 0o600 });
-    const uri = `nbd+unix:///${encodeURIComponent(this.exportName)}?socket=${encodeURI(this.#around.socketPath)}`;
+    const uri = `nbd+unix:///${encodeURIComponent(this.exportName)}?socket=${encodeURI(this.#around.server.socketPath)}`;
     await this.#attachments.take({ kind: "nbdfuse", path }, () =>
       attachNbdfuse({
         uri,
@@ -285,9 +313,9 @@ export class ServedDisk {
 
   async #attachDevice(): Promise<string> {
     needRoot("attach a block device");
-    const { journal, socketPath, log } = this.#around;
+    const { journal, server, log } = this.#around;
     const { readOnly } = this.view;
-    const request = { socketPath, exportName: this.exportName, readOnly, log };
+    const request = { socketPath: server.socketPath, exportName: this.exportName, readOnly, log };
     const served = !(this.view instanceof RawContent);
     const kernel = served ? await attachKernelNbd(journal, this.#node, request) : undefined;
     if (kernel) {

@@ -18,6 +18,8 @@ export interface NbdServerOptions {
   log?(line: string): void;
   /** A line for who wants to see clients come and go, and how much they read and wrote. */
   trace?(line: string): void;
+  /** A client has connected; it has not said yet what it wants. */
+  onClient?(): void;
 }
 
 /** A port of this machine alone: the protocol as served here knows neither encryption nor who asks. */
@@ -36,12 +38,14 @@ export class NbdServer {
   readonly #transmissions = new Map<string, Set<Transmission>>();
   readonly #log: (line: string) => void;
   readonly #trace: (line: string) => void;
+  readonly #onClient: () => void;
   readonly #servers = new Set<Server>();
   #accepted = 0;
 
   constructor(options: NbdServerOptions = {}) {
     this.#log = (line) => options.log?.(line);
     this.#trace = (line) => options.trace?.(line);
+    this.#onClient = () => options.onClient?.();
   }
 
   /** `description` is for people who list what the server has. Name and description: at most 4096 bytes each. */
@@ -103,6 +107,7 @@ export class NbdServer {
 
   #accept(socket: Socket): void {
     const client = ++this.#accepted;
+    this.#onClient();
     const connection = new Connection(socket, this.#buffers, (line) =>
       this.#log(`client ${client}: ${line}`),
     );

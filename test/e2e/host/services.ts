@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newRunId } from "../../../src/engine/run/run-id.ts";
 import type { OpenedDisk, Services } from "../../../src/engine/run/services.ts";
-import { diskHostServices } from "../../../src/image/host/client.ts";
+import { type DiskHostOptions, diskHostServices } from "../../../src/image/host/client.ts";
 import type { BlobsOrigin } from "../../../src/image/host/protocol.ts";
 
 export function temporaryStore(): Promise<string> {
@@ -16,9 +16,12 @@ export function folderBlobsOf(store: string): BlobsOrigin {
   return { module, open: "folderBlobs", arguments: [store] };
 }
 
-export async function startServices(store: string): Promise<Services & { run: string }> {
+export async function startServices(
+  store: string,
+  options: Partial<DiskHostOptions> = {},
+): Promise<Services & { run: string }> {
   const run = newRunId(Date.now());
-  const services = await diskHostServices({ store, blobs: folderBlobsOf(store) })(run);
+  const services = await diskHostServices({ store, blobs: folderBlobsOf(store), ...options })(run);
   return { ...services, run };
 }
 
