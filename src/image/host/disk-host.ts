@@ -227,12 +227,14 @@ export class DiskHost {
 
   async #goodbye(): Promise<HostAnswers["goodbye"]> {
     if (!this.#run) return [];
-    const { blobs } = this.#run;
+    const { blobs, server } = this.#run;
     const failures: ReleaseResult["failures"] = [];
     for (const disk of [...this.#disks.values()].reverse()) {
       await disk.close().catch((error) => failures.push({ what: `close disk ${disk.name}`, error }));
     }
     failures.push(...(await this.#releaseAll(this.#run.journal)));
+    const listening = await server?.catch(() => undefined); // who opened a disk was told why it does not listen
+    await listening?.end().catch((error) => failures.push({ what: "end the serving threads", error }));
     blobs.close?.();
     return failures.map(({ what, error }) => ({ what, error: toMessage(error) }));
   }

@@ -82,6 +82,11 @@ export class DiskServer {
     ]);
   }
 
+  /** To be called once, when no export is left. It listens on until the process ends. */
+  async end(): Promise<void> {
+    await this.#running?.end();
+  }
+
   /** By the other threads, of an export that they have, or had until it was removed. */
   async reads(name: string): Promise<Reads> {
     return this.#shared.has(name) ? await this.#running!.reads(name) : { readBytes: 0 };

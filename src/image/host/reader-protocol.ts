@@ -36,6 +36,8 @@ export type ReaderCalls = {
   /** Takes no more requests for the export, and disconnects its clients. */
   remove: Call<string, Reads>;
   reads: Call<string, Reads>;
+  /** Closes its store, which remembers what was verified. Nothing is asked of it any more. */
+  end: Call<null, void>;
 };
 
 /** Asked of the disk host. */

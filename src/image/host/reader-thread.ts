@@ -40,6 +40,7 @@ const ask = callsOver<HostCalls, ReaderCalls>(parentPort as Port, {
     const view = views.get(name);
     return view ? readsOf(view) : NONE;
   },
+  end: () => blobs.close?.(),
 });
 
 const NONE: Reads = { readBytes: 0 };

@@ -72,6 +72,12 @@ export class ReaderThreads {
     this.#ended.set(name, together(ended));
   }
 
+  /** To be called once, when no export is left. */
+  async end(): Promise<void> {
+    // One after the other: each adds to what the one before has remembered of the store.
+    for (const ask of this.#threads) await ask("end", null);
+  }
+
   /** Of all threads but the disk host's own; of a removed export too. */
   async reads(name: string): Promise<Reads> {
     const ended = this.#ended.get(name);

@@ -4,6 +4,8 @@ export const DIGEST_BYTES = 32;
 /** Of a whole pack. */
 const USUAL_SLOTS = 1024;
 
+const UNSET = Buffer.alloc(DIGEST_BYTES);
+
 export class SlotDigests {
   /** 32 bytes a slot; zeros where nothing is known. */
   #bytes: Buffer;
@@ -31,6 +33,15 @@ export class SlotDigests {
     if (at >= this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes], 2 * (at + DIGEST_BYTES));
     this.#bytes.set(digest, at);
     this.#end = Math.max(this.#end, slot + 1);
+  }
+
+  /** Sets those that are not set here as they are there. */
+  learn(other: SlotDigests): void {
+    const there = other.toBytes();
+    for (let slot = 0; slot * DIGEST_BYTES < there.length; slot++) {
+      const digest = there.subarray(slot * DIGEST_BYTES, (slot + 1) * DIGEST_BYTES);
+      if (this.holds(slot, UNSET, 0) || slot >= this.#end) this.set(slot, digest);
+    }
   }
 
   toBytes(): Buffer {

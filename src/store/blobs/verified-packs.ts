@@ -14,8 +14,9 @@
  * - **A writer** remembers what it has written, as whoever appends a chunk has hashed it: when it has finished the pack,
  *   and if nothing but its own writes has changed it (`written-slots.ts`). A pack that is still appended to changes its
  *   identity all the time, so nobody remembers anything of it.
- * - **Two at once, or a crash**: the file is written whole beside its place and renamed; the last one wins, and what the
- *   other one knew costs hashing. A power cut may leave anything in it, under a boot that is over.
+ * - **Two at once, or a crash**: who remembers something adds it to what others have remembered meanwhile. The file is
+ *   written whole beside its place and renamed; of two at the same moment the last one wins, and what the other one knew
+ *   costs hashing. A power cut may leave anything in it, under a boot that is over.
  * - **Whose word it is**: only a file of this user's or of root's is believed.
  */
 import { closeSync, fstatSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";

@@ -1,13 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, truncateSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ImageArtifact } from "../../../src/engine/artifact.ts";
 import { ArtifactDamaged } from "../../../src/engine/errors.ts";
 import type { BlobsOrigin } from "../../../src/image/host/protocol.ts";
 import { importFile } from "../../../src/image/index.ts";
 import { folderBlobs } from "../../../src/store/blobs/folder.ts";
+import { SETTLED_MS } from "../../../src/store/blobs/verified-packs.ts";
 import { RawClient } from "../../image/nbd/raw-client.ts";
 import { seeded } from "../../image/seeded.ts";
 import { leftOfRun } from "./left-of-run.ts";
@@ -126,6 +128,27 @@ describe("a disk that several threads serve", { timeout: 60_000 }, () => {
     } finally {
       await rm(near, { recursive: true });
     }
+  });
+
+  it("has what any of them verified remembered", async () => {
+    const packs = join(store, "packs");
+    const verified = () => readdirSync(packs).filter((name) => name.endsWith(".verified"));
+    const before = verified().map((name) => statSync(join(packs, name)).size);
+    for (const name of verified()) rmSync(join(packs, name));
+    await setTimeout(SETTLED_MS + 100); // of a pack that was changed a moment before nothing is remembered
+    {
+      await using run = await started();
+      const { disk } = await run.services.openDisk("test", { image, readOnly: true, parallel: true });
+      copyOf(disk.uri, 4);
+      await disk.stats(); // what was logged is here by then
+      expect(Object.keys(clientsOf(run.log)).length).toBeGreaterThan(1);
+    }
+    expect(verified().map((name) => statSync(join(packs, name)).size)).toEqual(before);
+    const content = readFileSync(join(packs, verified()[0]!));
+    const slots = content.subarray(content.indexOf("\n") + 1);
+    expect(slots.length / 32).toBe(DATA_BYTES / 65536);
+    for (let at = 0; at < slots.length; at += 32)
+      expect(slots.subarray(at, at + 32).equals(Buffer.alloc(32))).toBe(false);
   });
 
   it("is only for reading an image", async () => {

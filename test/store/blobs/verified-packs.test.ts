@@ -147,6 +147,16 @@ describe("a reader", () => {
     expect(readdirSync(join(path, "tmp"))).toEqual([]);
   });
 
+  test("adds what it has hashed to what another one has remembered meanwhile", async () => {
+    const { path, digests } = await writtenStore(4);
+    for (const slot of [0, 1, 2]) forgetSlot(path, slot);
+    const readers = [folderBlobs(path, AFTERWARDS), folderBlobs(path, AFTERWARDS)];
+    for (const [place, reader] of readers.entries())
+      await readPart(reader, digests[place]!, 0, Buffer.alloc(1));
+    for (const reader of readers) reader.close?.();
+    expect(slotsKnown(path)).toEqual([true, true, false, true]);
+  });
+
   test.for([
     ["that was changed a moment before", {}],
     ["of a store that it may only read", { ...AFTERWARDS, readOnly: true }],
