@@ -9,7 +9,7 @@ import { Worker } from "node:worker_threads";
 import type { BlobStore } from "../../engine/blobs.ts";
 import type { BlobsOrigin } from "./protocol.ts";
 import type { HostCalls, ReaderCalls, ReaderThreadData, Reads, SharedImage } from "./reader-protocol.ts";
-import { type SocketRing, turn } from "./socket-ring.ts";
+import { linkRing, type SocketRing, turn } from "./socket-ring.ts";
 import { type Ask, callsOver, type Port } from "./thread-calls.ts";
 
 /** Together with the disk host's own. A few of them send more than a machine's clients take in. */
@@ -41,13 +41,13 @@ export class ReaderThreads {
     const ring = { path: join(folder, "threads.sock"), sockets: [socketPath, ...others] };
     const threads = others.map((_, place) => startThread(place + 1, ring, options));
     await Promise.all(threads.map((ask) => ask("listen", null)));
+    linkRing(ring);
     return new ReaderThreads(ring, threads);
   }
 
   private constructor(ring: SocketRing, threads: readonly Ask<ReaderCalls>[]) {
     this.#ring = ring;
     this.#threads = threads;
-    this.onClient();
   }
 
   /** Where clients connect. */

@@ -3,7 +3,7 @@
  * turns it on, so that the next one, or the next connection of the same one, comes to the next thread. A thread of Node
  * can listen for itself, but not be handed a connection that another one accepted.
  */
-import { renameSync, symlinkSync } from "node:fs";
+import { renameSync, rmSync, symlinkSync } from "node:fs";
 import { basename } from "node:path";
 
 export interface SocketRing {
@@ -13,15 +13,25 @@ export interface SocketRing {
   sockets: readonly string[];
 }
 
-/** Turns the link on to the socket behind that at `place`. Any thread may do so at any time, each with its own place. */
-export function turn({ path, sockets }: SocketRing, place: number): void {
-  const next = sockets[(place + 1) % sockets.length]!;
-  const made = `${path}.${place}`;
+/** Makes the link, to the socket that is first for clients. */
+export function linkRing(ring: SocketRing): void {
+  symlinkSync(nextOf(ring, 0), ring.path);
+}
+
+/**
+ * Turns the link on to the socket behind that at `place`. Any thread may do so at any time, each with its own place. Where
+ * it cannot be done (no room, or the run is over) the link stays, and the next client comes to the same thread again.
+ */
+export function turn(ring: SocketRing, place: number): void {
+  const made = `${ring.path}.${place}`;
   try {
-    symlinkSync(basename(next), made);
-    renameSync(made, path);
-  } catch (error) {
-    // The folder is gone: a client came at the very end, and none will after it.
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    symlinkSync(nextOf(ring, place), made);
+    renameSync(made, ring.path);
+  } catch {
+    rmSync(made, { force: true });
   }
+}
+
+function nextOf({ sockets }: SocketRing, place: number): string {
+  return basename(sockets[(place + 1) % sockets.length]!);
 }
