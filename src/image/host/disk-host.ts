@@ -15,10 +15,11 @@ import { countedBlobs } from "./counted-blobs.ts";
 import { DiskServer } from "./disk-server.ts";
 import { toMessage } from "./error-message.ts";
 import { JournalFile } from "./journal-file.ts";
+import { openServedDisk } from "./open-disk.ts";
 import type { BlobsOrigin, HostAnswers, HostRequest } from "./protocol.ts";
 import { type ReleaseResult, releaseHeld } from "./release-held.ts";
 import { makeRunFolders, type RunFolders, runFolders } from "./run-folders.ts";
-import { openServedDisk, type ServedDisk } from "./served-disk.ts";
+import type { ServedDisk } from "./served-disk.ts";
 
 /** What was being done for a run that has gone gets this long to notice. */
 const SETTLE_MS = 2000;
