@@ -131,10 +131,7 @@ export class PackFiles {
   #remember(pack: number, { descriptor, identity, isSettled, knowsMore, whole }: OpenPack): void {
     if (this.#options.readOnly || !knowsMore || !isSettled) return;
     const { text } = fileIdentity(descriptor);
-    if (text !== identity.text) return;
-    const ofOthers = rememberedSlots(this.#folder, pack, text);
-    if (ofOthers) whole.learn(ofOthers);
-    rememberSlots(this.#folder, pack, text, whole);
+    if (text === identity.text) rememberSlots(this.#folder, pack, text, whole);
   }
 }
 

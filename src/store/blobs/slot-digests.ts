@@ -40,7 +40,7 @@ export class SlotDigests {
     const there = other.toBytes();
     for (let slot = 0; slot * DIGEST_BYTES < there.length; slot++) {
       const digest = there.subarray(slot * DIGEST_BYTES, (slot + 1) * DIGEST_BYTES);
-      if (this.holds(slot, UNSET, 0) || slot >= this.#end) this.set(slot, digest);
+      if (slot >= this.#end || this.holds(slot, UNSET, 0)) this.set(slot, digest);
     }
   }
 

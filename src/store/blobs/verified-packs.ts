@@ -46,8 +46,13 @@ export function rememberedSlots(folder: string, pack: number, identity: string):
   }
 }
 
-/** As well as it can: where there is no room or no permission, it is not remembered. */
+/**
+ * As well as it can: where there is no room or no permission, it is not remembered. `slots` learns what others have
+ * remembered meanwhile.
+ */
 export function rememberSlots(folder: string, pack: number, identity: string, slots: SlotDigests): void {
+  const ofOthers = rememberedSlots(folder, pack, identity);
+  if (ofOthers) slots.learn(ofOthers);
   const temporary = join(folder, "tmp", temporaryName());
   try {
     writeFileSync(temporary, Buffer.concat([Buffer.from(headFor(identity)), slots.toBytes()]), {
