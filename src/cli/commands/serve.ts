@@ -46,6 +46,7 @@ async function serve(cli: Cli, flags: ServeFlags, refs: readonly string[]): Prom
       hint: "each export has a name of its own",
     });
   const readOnly = !flags.readWrite;
+  const parallel = readOnly && path !== undefined;
   return holdDisk(cli, {
     name: "serve",
     refs,
@@ -53,7 +54,6 @@ async function serve(cli: Cli, flags: ServeFlags, refs: readonly string[]): Prom
     async open(step, images) {
       const disks: Disk[] = [];
       for (const [place, image] of images.entries()) {
-        const parallel = readOnly && path !== undefined;
         const options = { image, readOnly, parallel, exportName: refs[place]! };
         disks.push(await step.openDisk(place === 0 && port !== undefined ? { ...options, port } : options));
       }

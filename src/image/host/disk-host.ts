@@ -10,7 +10,7 @@ import { sha256 } from "../../engine/key/canonical.ts";
 import { becomes } from "../attach/waiting.ts";
 import { importFile } from "../import.ts";
 import { identityOf, thisMachine } from "../process/identity.ts";
-import { openBlobs } from "./blobs-origin.ts";
+import { openFrom } from "./blobs-origin.ts";
 import { countedBlobs } from "./counted-blobs.ts";
 import { DiskServer } from "./disk-server.ts";
 import { toMessage } from "./error-message.ts";
@@ -109,7 +109,7 @@ export class DiskHost {
     blobs,
   }: HostRequest & { op: "start" }): Promise<HostAnswers["start"]> {
     const folders = runFolders(store, run);
-    const opened = await openBlobs(blobs);
+    const opened = await openFrom(blobs);
     const journal = JournalFile.create(store, {
       schema: "tplgraph.journal/1",
       run,

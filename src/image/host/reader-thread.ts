@@ -7,7 +7,7 @@ import type { BlobStore } from "../../engine/blobs.ts";
 import { NbdServer } from "../nbd/server.ts";
 import { loadMap } from "../stored-map.ts";
 import { type CowView, openView } from "../view.ts";
-import { openBlobs } from "./blobs-origin.ts";
+import { openFrom } from "./blobs-origin.ts";
 import { toMessage } from "./error-message.ts";
 import type { HostCalls, ReaderCalls, ReaderThreadData, Reads } from "./reader-protocol.ts";
 import { turn } from "./socket-ring.ts";
@@ -16,7 +16,7 @@ import { callsOver, type Port } from "./thread-calls.ts";
 const { place, ring, blobs: origin } = workerData as ReaderThreadData;
 const views = new Map<string, CowView>();
 const blobs: BlobStore = {
-  ...(await openBlobs(origin)),
+  ...(await openFrom(origin)),
   get: async (digest) => Buffer.from(await ask("blob", digest)),
 };
 const log = (line: string) => void ask("log", `thread ${place}: ${line}`);
