@@ -113,16 +113,16 @@ export async function stepBench(options: StepBenchOptions = {}): Promise<StepBen
     const resolved = (await type.resolve?.(values as never, plan)) ?? {};
     const scope = new Scope(type.name);
     const step = contextOf(scope, values, resolved);
-    if (type.kind === "resource") {
-      held.push(scope);
-      return (await type.acquire(step as never)) as O;
-    }
     try {
+      if (type.kind === "resource") {
+        held.push(scope);
+        return (await type.acquire(step as never)) as O;
+      }
       return checkedOutputs(type, await type.run(step as never)) as O;
     } catch (error) {
       throw withLastLines(error);
     } finally {
-      await closeAll([scope]);
+      if (type.kind === "artifact") await closeAll([scope]);
     }
   }
 

@@ -26,10 +26,7 @@ export async function anotherDay(days: number): Promise<AnotherDay> {
     // Times of files are what a step carries from one to the other: they stay as they are.
     NO_FAKE_STAT: "1",
   };
-  const told = Number(execFileSync("date", ["+%s"], { encoding: "utf8", env: { ...process.env, ...env } }));
-  const wanted = Date.now() / 1000 + days * 86_400;
-  if (Math.abs(told - wanted) > 3600) throw new Error(`faketime did not move the clock by ${offset}`);
-  return {
+  const day: AnotherDay = {
     env,
     async [Symbol.asyncDispose]() {
       const ended = once(holder, "exit");
@@ -37,4 +34,9 @@ export async function anotherDay(days: number): Promise<AnotherDay> {
       await ended;
     },
   };
+  const told = Number(execFileSync("date", ["+%s"], { encoding: "utf8", env: { ...process.env, ...env } }));
+  const wanted = Date.now() / 1000 + days * 86_400;
+  if (Math.abs(told - wanted) <= 3600) return day;
+  await day[Symbol.asyncDispose]();
+  throw new Error(`faketime did not move the clock by ${offset}`);
 }
